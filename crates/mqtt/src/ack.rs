@@ -1,0 +1,111 @@
+//! PUBACK, PUBREC, PUBREL and PUBCOMP.
+
+use bytes::BytesMut;
+
+use crate::{
+    frame::Frame,
+    property::{self, Walk},
+    qos::PacketId,
+    reader::Reader,
+    reason::ReasonCode,
+    version::ProtocolVersion,
+    violation::Violation,
+};
+
+/// Which acknowledgement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AckKind {
+    PubAck,
+    PubRec,
+    PubRel,
+    PubComp,
+}
+
+impl AckKind {
+    /// The first byte of the packet, flags included (MQTT-3.6.1-1).
+    const fn first_byte(self) -> u8 {
+        match self {
+            Self::PubAck => 0x40,
+            Self::PubRec => 0x50,
+            Self::PubRel => 0x62,
+            Self::PubComp => 0x70,
+        }
+    }
+
+    const fn plain_failure(self) -> ReasonCode {
+        match self {
+            Self::PubAck | Self::PubRec => ReasonCode::UnspecifiedError,
+            Self::PubRel | Self::PubComp => ReasonCode::PacketIdentifierNotFound,
+        }
+    }
+
+    /// Whether it may carry `reason` (MQTT-3.4.2-1, MQTT-3.5.2-1, MQTT-3.6.2-1, MQTT-3.7.2-1).
+    const fn may_carry(self, reason: ReasonCode) -> bool {
+        use ReasonCode as R;
+        match self {
+            Self::PubAck | Self::PubRec => matches!(
+                reason,
+                R::Success
+                    | R::NoMatchingSubscribers
+                    | R::UnspecifiedError
+                    | R::ImplementationSpecificError
+                    | R::NotAuthorized
+                    | R::TopicNameInvalid
+                    | R::PacketIdentifierInUse
+                    | R::QuotaExceeded
+                    | R::PayloadFormatInvalid
+            ),
+            Self::PubRel | Self::PubComp => {
+                matches!(reason, R::Success | R::PacketIdentifierNotFound)
+            }
+        }
+    }
+}
+
+/// What an acknowledgement says; its properties are checked and dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ack {
+    pub id: PacketId,
+    pub reason: ReasonCode,
+}
+
+/// Reads an acknowledgement; reason and properties may be left out from the end (section 3.4.2.1).
+#[inline]
+pub(crate) fn decode(frame: Frame<'_>, version: ProtocolVersion, kind: AckKind) -> Result<Ack, Violation> {
+    frame.check_flags(version)?;
+    let mut reader = Reader::new(frame.body);
+    let id = reader.packet_id()?;
+    if reader.is_empty() {
+        return Ok(Ack { id, reason: ReasonCode::Success });
+    }
+    if !version.is_v5() {
+        return Err(Violation::TrailingBytes);
+    }
+    let reason = decode_reason(reader, kind)?;
+    Ok(Ack { id, reason })
+}
+
+#[inline(never)]
+fn decode_reason(mut reader: Reader<'_>, kind: AckKind) -> Result<ReasonCode, Violation> {
+    let reason = ReasonCode::try_from(reader.byte()?).map_err(|_| Violation::ReasonCode)?;
+    if !kind.may_carry(reason) {
+        return Err(Violation::ReasonCode);
+    }
+    if !reader.is_empty() {
+        Walk::new(reader.properties()?, property::ACKNOWLEDGEMENT).check()?;
+    }
+    reader.finish()?;
+    Ok(reason)
+}
+
+/// Appends an acknowledgement in its shortest form; before version 5 the reason is left out. A reason the packet cannot
+/// carry is sent as the plainest failure it can.
+pub fn encode(out: &mut BytesMut, version: ProtocolVersion, kind: AckKind, id: PacketId, reason: ReasonCode) {
+    let [high, low] = id.get().to_be_bytes();
+    if version.is_v5() && reason != ReasonCode::Success {
+        let reason = if kind.may_carry(reason) { reason } else { kind.plain_failure() };
+        out.extend_from_slice(&[kind.first_byte(), 3, high, low, reason as u8]);
+    } else {
+        out.extend_from_slice(&[kind.first_byte(), 2, high, low]);
+    }
+}
