@@ -1,0 +1,74 @@
+//! What was asked for, unread: each setting's text and the place it was written at.
+
+use std::path::PathBuf;
+
+/// One setting as somebody wrote it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given {
+    /// Where it was written, as an error names it: `--workers`.
+    pub place: String,
+    /// What was written.
+    pub text: String,
+}
+
+impl Given {
+    /// A setting given on the command line as `flag`.
+    pub fn flag(flag: &str, text: String) -> Self {
+        Self { place: flag.to_owned(), text }
+    }
+}
+
+/// Everything that can be asked for; `None` asks for the default.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Request {
+    /// Where the broker keeps its state.
+    pub data_dir: Option<PathBuf>,
+    /// MQTT over TCP: `ADDR:PORT` or `off`.
+    pub mqtt: Option<Given>,
+    /// MQTT over TLS: `ADDR:PORT` or `off`.
+    pub mqtts: Option<Given>,
+    /// MQTT over WebSocket: `ADDR:PORT` or `off`.
+    pub ws: Option<Given>,
+    /// Health and metrics over HTTP: `ADDR:PORT` (loopback) or `off`.
+    pub admin: Option<Given>,
+    /// Frontend workers.
+    pub workers: Option<Given>,
+    /// Partitions of the broker's state.
+    pub partitions: Option<Given>,
+    /// `async` or `fsync`.
+    pub durability: Option<Given>,
+    /// Bytes.
+    pub max_packet_size: Option<Given>,
+    /// Seconds.
+    pub max_keep_alive: Option<Given>,
+    /// Seconds.
+    pub max_session_expiry: Option<Given>,
+    /// Seconds.
+    pub max_message_expiry: Option<Given>,
+    /// Messages, the client's own Receive Maximum.
+    pub max_receive_maximum: Option<Given>,
+    /// Messages, the broker's Receive Maximum.
+    pub receive_maximum: Option<Given>,
+    /// Aliases a client may use towards the broker.
+    pub topic_alias_maximum: Option<Given>,
+    /// Messages queued for one session.
+    pub queue_limit: Option<Given>,
+    /// `none` or `drop-oldest`.
+    pub queue_strategy: Option<Given>,
+    /// `tiny`, `low`, `medium` or `high`.
+    pub memory_profile: Option<Given>,
+    /// Seconds between two publications of `$SYS`.
+    pub sys_interval: Option<Given>,
+    /// `error` to `trace`.
+    pub log_level: Option<Given>,
+}
+
+const DEFAULT_DATA_DIR: &str = "./causeway-data";
+
+impl Request {
+    /// The data directory asked for, or the default one. Needed before a plan can be made, since the directory may hold
+    /// a [`crate::ClusterRecord`].
+    pub fn data_dir(&self) -> PathBuf {
+        self.data_dir.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_DATA_DIR))
+    }
+}
