@@ -1,0 +1,296 @@
+//! What a partition can be told. One log entry carries many commands.
+//!
+//! A command is written once, by whoever sends it, in the form in which it goes to the log and is applied.
+
+use mqtt::{PacketId, QoS, RetainHandling};
+
+use crate::address::{Epoch, Owner, PartitionId, PartitionSet, SessionSlot, Tag};
+use crate::message::Message;
+
+/// A command as decoded from a log entry, borrowing from it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command<'a> {
+    // At the session home.
+    Open(Open<'a>),
+    Touch(Touch<'a>),
+    Close(Close<'a>),
+    FrontendGone(FrontendGone),
+    Confirm(Confirm),
+
+    // At a topic home.
+    Attach(Attach<'a>),
+    Detach(Detach<'a>),
+    Subscribe(Subscribe<'a>),
+    Unsubscribe(Unsubscribe<'a>),
+    Publish(Publish<'a>),
+    Release(Release<'a>),
+    Acknowledge(Acknowledge),
+    Drop(DropSession<'a>),
+    SpreadLimit(SpreadLimit<'a>),
+    ForgetWill(ForgetWill),
+    ReadRetained(ReadRetained<'a>),
+
+    // At both.
+    Tick,
+}
+
+/// CONNECT: begins or resumes the session of `client_id`. Answered by `Opened`; the connection that held it gets `Kick`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Open<'a> {
+    pub owner: Owner,
+    pub client_id: &'a str,
+    /// MQTT-3.1.2-4: an existing session is discarded.
+    pub clean_start: bool,
+    /// Seconds; `u32::MAX` never expires; 0 makes a transient session.
+    pub session_expiry: u32,
+    pub will: Option<Will<'a>>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Will<'a> {
+    /// Seconds between the end of the connection and the publication, cut short by the end of the session.
+    pub delay: u32,
+    /// Message Expiry Interval in seconds, counted from the publication; `message.expires` is not used.
+    pub expiry: Option<u32>,
+    pub message: Message<'a>,
+}
+
+/// The session is about to get something in `partitions`: recorded first, so that its end reaches them all.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Touch<'a> {
+    pub owner: Owner,
+    pub tag: Tag,
+    pub client_id: &'a str,
+    pub epoch: Epoch,
+    pub partitions: PartitionSet,
+}
+
+/// The connection has ended. Ignored when `epoch` is no longer the session's.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Close<'a> {
+    pub client_id: &'a str,
+    pub epoch: Epoch,
+    /// Set by a DISCONNECT that changes the session expiry interval.
+    pub session_expiry: Option<u32>,
+    /// False after DISCONNECT with reason 0x00 (MQTT-3.1.2-10): the will is removed unpublished.
+    pub publish_will: bool,
+}
+
+/// A frontend has died, or the process has restarted: every connection it held has ended abnormally.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FrontendGone {
+    pub frontend: u16,
+}
+
+/// `from` has done what outbox item `item` asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Confirm {
+    pub from: PartitionId,
+    pub item: u64,
+}
+
+/// A persistent session that has something here is connected again: deliver to `owner`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attach<'a> {
+    pub owner: Owner,
+    pub client_id: &'a str,
+    pub epoch: Epoch,
+    /// How many unacknowledged messages this partition may have handed to the owner at once.
+    pub window: u16,
+}
+
+/// The persistent session's connection has ended: hold its messages.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Detach<'a> {
+    pub client_id: &'a str,
+    pub epoch: Epoch,
+}
+
+/// Whether the messages of a session outlive its connection, hence whether they are logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionKind {
+    Transient,
+    Persistent,
+}
+
+/// What may wait for one persistent session before `strategy` applies, over all partitions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueLimit {
+    /// Messages; 0 is no limit (strategy `None`), else the oldest are dropped (`DropOldest`).
+    pub length: u64,
+    /// Over how many partitions the session is spread, as the sender knows: each takes an equal part of `length`.
+    pub partitions: u16,
+}
+
+/// One topic filter of a SUBSCRIBE, registered here. Answered by `Subscribed`, then by its retained messages.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Subscribe<'a> {
+    pub owner: Owner,
+    pub tag: Tag,
+    pub client_id: &'a str,
+    pub epoch: Epoch,
+    pub kind: SessionKind,
+    /// As in [`Attach`]: a persistent session's first subscription here attaches it.
+    pub window: u16,
+    pub queue_limit: QueueLimit,
+    /// As the client wrote it, `$share/…/` included; already checked.
+    pub filter: &'a str,
+    pub options: SubscriptionOptions,
+}
+
+/// What a subscription asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SubscriptionOptions {
+    pub qos: QoS,
+    pub no_local: bool,
+    pub retain_as_published: bool,
+    pub retain_handling: RetainHandling,
+    /// Subscription Identifier, 1 to 268,435,455.
+    pub identifier: Option<u32>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unsubscribe<'a> {
+    pub owner: Owner,
+    pub tag: Tag,
+    pub client_id: &'a str,
+    pub epoch: Epoch,
+    pub filter: &'a str,
+}
+
+/// Who gets a publish from the partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Persistent sessions' queues, and shared groups with a persistent member: the frontend has served the rest
+    /// itself.
+    Queues,
+    /// Everybody: retained messages, wills, and what follows them from the same publisher.
+    Everyone,
+}
+
+/// A PUBLISH. With `reply`, answered by `Published` once committed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Publish<'a> {
+    pub reply: Option<(Owner, Tag)>,
+    pub origin: Origin<'a>,
+    pub scope: Scope,
+    pub message: Message<'a>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin<'a> {
+    /// A client; `exactly_once` is the packet identifier of a QoS 2 publish of a persistent session, remembered here
+    /// until `Release`.
+    Client { client_id: &'a str, exactly_once: Option<ExactlyOnce> },
+    /// The will of (client id, epoch), sent by outbox item `item` of `home`: published once, confirmed every time.
+    Will { client_id: &'a str, epoch: Epoch, home: PartitionId, item: u64 },
+    /// A message taken back from a member of a shared group that left: goes to one other member of the group, named
+    /// as `$share/group/filter`, only, and never back to `from`.
+    Redelivery { share: &'a str, from: &'a str },
+}
+
+/// What identifies an incoming QoS 2 publish until it is released. A newer epoch without an `Attach` is a new session,
+/// for which nothing is remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExactlyOnce {
+    pub packet_id: PacketId,
+    pub epoch: Epoch,
+}
+
+/// PUBREL of an incoming QoS 2 publish of a persistent session. Answered by `Released`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Release<'a> {
+    pub owner: Owner,
+    pub tag: Tag,
+    pub client_id: &'a str,
+    pub epoch: Epoch,
+    pub packet_id: PacketId,
+}
+
+/// What the subscriber said of queue entry `entry`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Acknowledge {
+    pub session: SessionSlot,
+    pub epoch: Epoch,
+    pub entry: u64,
+    pub step: Step,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// PUBACK, PUBCOMP, or PUBREC with an error: the entry is done.
+    Done,
+    /// PUBREC: the entry is received; answered by `Received`, on which the frontend sends PUBREL.
+    Received,
+}
+
+/// The session has ended: everything it had here up to `epoch` goes. Confirmed to `home`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DropSession<'a> {
+    pub client_id: &'a str,
+    pub epoch: Epoch,
+    pub home: PartitionId,
+    pub item: u64,
+}
+
+/// How many partitions may hold something for the session: its `QueueLimit` is divided among them. Sent by the session
+/// home when the number grows and when the session is resumed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SpreadLimit<'a> {
+    pub client_id: &'a str,
+    pub epoch: Epoch,
+    pub partitions: u16,
+}
+
+/// The session home has recorded that its wills with an outbox item below `below` were published: their marks may go.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ForgetWill {
+    pub home: PartitionId,
+    pub below: u64,
+}
+
+/// Goes on with a read of retained messages that one step did not finish.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReadRetained<'a> {
+    pub client_id: &'a str,
+    pub epoch: Epoch,
+    /// As in [`Subscribe`].
+    pub filter: &'a str,
+    pub options: SubscriptionOptions,
+    /// For a transient session, who reads; a persistent session reads into its queue.
+    pub reader: Option<(Owner, Tag)>,
+    /// Log index of the registration: what was set later was delivered live.
+    pub registered: u64,
+    /// Where the registration stands in that entry's payload.
+    pub registered_at: u32,
+    /// The last topic read.
+    pub after: &'a str,
+}
+
+impl Command<'_> {
+    /// Whether it changes state, hence belongs into the log. What is not logged is still applied in its order.
+    pub fn is_logged(&self) -> bool {
+        match self {
+            Self::Publish(publish) => publish.is_logged(),
+            Self::ReadRetained(read) => read.reader.is_none(),
+            _ => true,
+        }
+    }
+
+    /// The command alone, framed as in a batch.
+    pub fn to_frame(&self) -> Box<[u8]> {
+        let mut batch = crate::batch::BatchBuilder::new();
+        batch.push(self);
+        Box::from(&batch.take()[..])
+    }
+}
+
+impl Publish<'_> {
+    /// QoS 0 from a client that is not retained leaves nothing here.
+    pub(crate) fn is_logged(&self) -> bool {
+        self.message.qos != QoS::AtMostOnce
+            || self.message.retain
+            || self.scope != Scope::Everyone
+            || !matches!(self.origin, Origin::Client { exactly_once: None, .. })
+    }
+}

@@ -1,0 +1,51 @@
+//! What a partition counts, for metrics and the admin endpoint.
+
+/// Sums over one partition. `sessions`, `connected`, `persistent` and `wills` are of the session home, the rest of the
+/// topic home: over all partitions they add up to the broker's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Sessions, connected or held.
+    pub sessions: usize,
+    pub connected: usize,
+    pub persistent: usize,
+    /// Wills of connected clients and wills that wait for their delay.
+    pub wills: usize,
+    /// Items of the outbox that have not been confirmed.
+    pub outbox: usize,
+    /// Subscriptions, shared ones included; one with wildcards counts at every partition.
+    pub subscriptions: usize,
+    pub shared_subscriptions: usize,
+    pub retained: usize,
+    /// Topics and encoded messages.
+    pub retained_bytes: u64,
+    /// Entries of queues, in flight or waiting.
+    pub queued: u64,
+    /// Encoded messages that queues refer to, once per queue.
+    pub queued_bytes: u64,
+    /// Queue entries that expired before they were handed over, since the state began.
+    pub expired: u64,
+    /// Queue entries dropped by a queue limit, since the state began.
+    pub dropped_by_limit: u64,
+    /// Messages taken back from a member of a shared group for which there was no other member.
+    pub orphaned: u64,
+}
+
+impl Counters {
+    /// Adds another partition's.
+    pub fn add(&mut self, other: &Self) {
+        self.sessions += other.sessions;
+        self.connected += other.connected;
+        self.persistent += other.persistent;
+        self.wills += other.wills;
+        self.outbox += other.outbox;
+        self.subscriptions += other.subscriptions;
+        self.shared_subscriptions += other.shared_subscriptions;
+        self.retained += other.retained;
+        self.retained_bytes += other.retained_bytes;
+        self.queued += other.queued;
+        self.queued_bytes += other.queued_bytes;
+        self.expired += other.expired;
+        self.dropped_by_limit += other.dropped_by_limit;
+        self.orphaned += other.orphaned;
+    }
+}

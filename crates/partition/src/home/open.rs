@@ -1,0 +1,85 @@
+//! `Open`: CONNECT begins or resumes a session, and ends the connection that held it.
+
+use std::sync::Arc;
+
+use crate::address::{PartitionSet, Timestamp};
+use crate::command::{Open, SessionKind};
+use crate::effect::{Opened, Reply};
+use crate::effects::Effects;
+use crate::moment::Moment;
+
+use super::{Home, Session, StoredWill};
+
+impl Home {
+    pub(crate) fn open(&mut self, command: &Open<'_>, at: Moment, out: &mut Effects) {
+        let epoch = self.next_epoch();
+        let previous = self.take(command.client_id);
+        let client_id = previous.as_ref().map_or_else(|| command.client_id.into(), |(id, _)| Arc::clone(id));
+        let resumed = previous.and_then(|(_, previous)| {
+            if let Some(owner) = previous.owner {
+                // MQTT-3.1.4-3
+                out.reply(owner, Reply::Kick { epoch: previous.epoch });
+            }
+            self.supersede(&client_id, previous, command.clean_start, at.now, out)
+        });
+        let session_present = matches!(resumed, Some(Previous::Resumed { .. }));
+        let (touched, haunted) = match resumed {
+            Some(Previous::Resumed { touched, haunted }) => (touched, haunted),
+            Some(Previous::Ended { haunted }) => (PartitionSet::default(), haunted),
+            None => (PartitionSet::default(), PartitionSet::default()),
+        };
+        // A session that was persistent stays so until it ends, which an expiry of 0 puts at the end of the connection.
+        let is_persistent = session_present || command.session_expiry > 0;
+        let kind = if is_persistent { SessionKind::Persistent } else { SessionKind::Transient };
+        let session = Session {
+            epoch,
+            kind,
+            owner: Some(command.owner),
+            expiry: command.session_expiry,
+            ends: None,
+            will: command.will.as_ref().map(StoredWill::new),
+            will_due: None,
+            touched,
+            haunted,
+        };
+        out.reply(command.owner, Reply::Opened(Opened { epoch, kind, session_present, touched }));
+        self.spread_limit(&client_id, &session, out);
+        self.put(client_id, session);
+    }
+
+    /// Decides between resuming and ending what was there, and publishes its will where that is due.
+    fn supersede(
+        &mut self,
+        client_id: &Arc<str>,
+        mut previous: Session,
+        clean_start: bool,
+        now: Timestamp,
+        out: &mut Effects,
+    ) -> Option<Previous> {
+        let was_connected = previous.owner.is_some();
+        let has_ended = match previous.ends {
+            Some(at) => at <= now,
+            None => was_connected && previous.expiry == 0,
+        };
+        // MQTT-3.1.2-4, MQTT-3.1.2-5
+        if clean_start || has_ended || previous.kind == SessionKind::Transient {
+            let haunted = if was_connected { previous.touched } else { PartitionSet::default() };
+            self.end(client_id, previous, now, out);
+            return Some(Previous::Ended { haunted });
+        }
+        if let Some(will) = previous.will.take() {
+            // MQTT-3.1.3-9: not when the session goes on before the delay has passed.
+            let is_due = if was_connected { will.delay == 0 } else { previous.will_due.is_some_and(|at| at <= now) };
+            if is_due {
+                self.publish_will(client_id, previous.epoch, &will, now, out);
+            }
+        }
+        Some(Previous::Resumed { touched: previous.touched, haunted: previous.haunted })
+    }
+}
+
+/// What became of the session that was there.
+enum Previous {
+    Resumed { touched: PartitionSet, haunted: PartitionSet },
+    Ended { haunted: PartitionSet },
+}

@@ -1,0 +1,87 @@
+//! How the session home stands in a snapshot.
+
+use std::sync::Arc;
+
+use crate::address::{PartitionId, PartitionSet};
+use crate::command::SessionKind;
+use crate::message::Message;
+use crate::slots::SlotTable;
+use crate::wire::{DecodeError, Reader, Write};
+
+use super::outbox::Item;
+use super::{Home, Session, StoredWill};
+
+impl Home {
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        out.u64(self.epochs);
+        out.varint(self.sessions.len() as u64);
+        for (client_id, session) in &self.sessions {
+            out.text(client_id);
+            session.write(out);
+        }
+        out.u64(self.outbox.next);
+        out.varint(self.outbox.items.len() as u64);
+        for (number, item) in &self.outbox.items {
+            out.u64(*number);
+            out.u16(item.to.0);
+            out.bool(item.is_will);
+            out.blob(&item.command);
+        }
+    }
+
+    pub(crate) fn read(id: PartitionId, slots: SlotTable, r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let mut home = Self::new(id, slots);
+        home.epochs = r.u64()?;
+        for _ in 0..r.varint()? {
+            let client_id: Arc<str> = r.text()?.into();
+            home.put(client_id, Session::read(r)?);
+        }
+        home.outbox.next = r.u64()?;
+        for _ in 0..r.varint()? {
+            let number = r.u64()?;
+            let item = Item { to: r.partition()?, is_will: r.bool()?, command: r.blob()?.into() };
+            home.outbox.items.insert(number, item);
+        }
+        Ok(home)
+    }
+}
+
+impl Session {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.u64(self.epoch.0);
+        out.bool(self.kind == SessionKind::Persistent);
+        out.option(self.owner, Write::owner);
+        out.u32(self.expiry);
+        out.option(self.ends, |out, at| out.u64(at.0));
+        out.option(self.will.as_ref(), |out, will| {
+            out.u32(will.delay);
+            out.option(will.expiry, Write::u32);
+            out.blob(&will.message);
+        });
+        out.option(self.will_due, |out, at| out.u64(at.0));
+        out.u64(self.touched.0);
+        out.u64(self.haunted.0);
+    }
+
+    fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            epoch: r.epoch()?,
+            kind: if r.bool()? { SessionKind::Persistent } else { SessionKind::Transient },
+            owner: r.option(Reader::owner)?,
+            expiry: r.u32()?,
+            ends: r.option(Reader::timestamp)?,
+            will: r.option(StoredWill::read)?,
+            will_due: r.option(Reader::timestamp)?,
+            touched: PartitionSet(r.u64()?),
+            haunted: PartitionSet(r.u64()?),
+        })
+    }
+}
+
+impl StoredWill {
+    fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let will = Self { delay: r.u32()?, expiry: r.option(Reader::u32)?, message: r.blob()?.into() };
+        Message::parse(&will.message)?;
+        Ok(will)
+    }
+}

@@ -1,0 +1,160 @@
+//! The subscription index as frontends read it: one writer (`apply`), many readers in the same process.
+//!
+//! Behind the one lock of this crate, held for one change or one resolution and never while anything else is waited
+//! for. Readers keep what they resolved for as long as [`Routes::epoch_of`] says the same number, which takes two
+//! loads and no lock.
+
+mod index;
+mod resolved;
+mod subscribers;
+mod trie;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::address::{Owner, SessionSlot};
+use crate::command::{SessionKind, SubscriptionOptions};
+use crate::slots::without_share;
+
+use index::Index;
+pub(crate) use index::{FilterKey, Registered};
+pub use resolved::{Grant, GroupId, Resolved, ShareGroup, Target};
+
+/// Epochs of filters by the hash of their first level, so that one session's coming and going does not make every
+/// reader resolve every topic anew.
+const BUCKETS: usize = 256;
+
+/// See the module. Shared by [`Partition::routes`](crate::Partition::routes).
+#[derive(Debug)]
+pub struct Routes {
+    index: RwLock<Index>,
+    buckets: Box<[AtomicU64; BUCKETS]>,
+    /// Of the filters that begin with a wildcard.
+    wildcards: AtomicU64,
+}
+
+impl Routes {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            index: RwLock::new(Index::default()),
+            buckets: Box::new([const { AtomicU64::new(0) }; BUCKETS]),
+            wildcards: AtomicU64::new(0),
+        })
+    }
+
+    /// Changes whenever what `resolve` says of `topic` may have changed: before the effect that tells of the change
+    /// (SUBACK among them) is let out.
+    pub fn epoch_of(&self, topic: &str) -> u64 {
+        let bucket = self.buckets[bucket_of(topic)].load(Ordering::Acquire);
+        bucket.wrapping_add(self.wildcards.load(Ordering::Acquire))
+    }
+
+    /// Replaces `out` by everybody who gets a message to `topic`, each once, in the order of their session slots.
+    pub fn resolve(&self, topic: &str, out: &mut Resolved) {
+        let index = self.read();
+        out.epoch = self.epoch_of(topic);
+        index.resolve(topic, out);
+    }
+
+    /// Subscriptions held, shared ones included.
+    pub fn subscriptions(&self) -> usize {
+        self.read().subscriptions()
+    }
+
+    /// Shared subscriptions held.
+    pub fn shared_subscriptions(&self) -> usize {
+        self.read().shared_subscriptions()
+    }
+
+    pub(crate) fn add_session(&self, slot: SessionSlot, client_id: Arc<str>, kind: SessionKind) {
+        self.write().add_session(slot, client_id, kind);
+    }
+
+    /// All subscriptions of the session have been removed before.
+    pub(crate) fn remove_session(&self, slot: SessionSlot) {
+        self.write().remove_session(slot);
+    }
+
+    /// `filters` are all that the session has subscribed to.
+    pub(crate) fn set_owner(&self, slot: SessionSlot, owner: Option<Owner>, filters: &[FilterKey]) {
+        let mut index = self.write();
+        index.set_owner(slot, owner);
+        for filter in filters {
+            self.bump(&index.text(*filter));
+        }
+    }
+
+    pub(crate) fn subscribe(&self, slot: SessionSlot, filter: &str, options: SubscriptionOptions) -> Registered {
+        let mut index = self.write();
+        let registered = index.subscribe(slot, filter, options);
+        self.bump(filter);
+        registered
+    }
+
+    pub(crate) fn unsubscribe(&self, slot: SessionSlot, filter: &str) -> Option<FilterKey> {
+        let mut index = self.write();
+        let key = index.find(filter)?;
+        let removed = index.remove(slot, key);
+        self.bump(filter);
+        removed.then_some(key)
+    }
+
+    /// Removes what `subscribe` returned; the filter's text.
+    pub(crate) fn remove(&self, slot: SessionSlot, key: FilterKey) -> String {
+        let mut index = self.write();
+        let text = index.text(key);
+        index.remove(slot, key);
+        self.bump(&text);
+        text
+    }
+
+    pub(crate) fn text(&self, key: FilterKey) -> String {
+        self.read().text(key)
+    }
+
+    pub(crate) fn options(&self, slot: SessionSlot, filter: &str) -> Option<SubscriptionOptions> {
+        let index = self.read();
+        index.options(slot, index.find(filter)?)
+    }
+
+    pub(crate) fn options_of(&self, slot: SessionSlot, key: FilterKey) -> Option<SubscriptionOptions> {
+        self.read().options(slot, key)
+    }
+
+    pub(crate) fn group(&self, name: &str) -> Option<ShareGroup> {
+        self.read().group(name)
+    }
+
+    /// Names of all groups, ascending.
+    pub(crate) fn group_names(&self) -> Vec<Arc<str>> {
+        self.read().group_names()
+    }
+
+    fn bump(&self, filter: &str) {
+        let filter = without_share(filter);
+        let epoch = match filter.as_bytes().first() {
+            Some(b'+' | b'#') => &self.wildcards,
+            _ => &self.buckets[bucket_of(filter)],
+        };
+        epoch.fetch_add(1, Ordering::Release);
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Index> {
+        self.index.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Index> {
+        self.index.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn bucket_of(topic_or_filter: &str) -> usize {
+    let bytes = topic_or_filter.as_bytes();
+    let level = bytes.iter().position(|byte| *byte == b'/').map_or(bytes, |end| &bytes[..end]);
+    xxh3_64(level) as usize % BUCKETS
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+//! The sessions that have something at this topic home, in numbered places.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+
+use hashbrown::HashTable;
+use mqtt::PacketId;
+
+use crate::address::{Epoch, Owner, SessionSlot};
+use crate::command::SessionKind;
+use crate::routes::FilterKey;
+
+use super::backlog::{Backlog, Line};
+
+/// A session as far as this topic home knows it.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) client_id: Arc<str>,
+    pub(crate) epoch: Epoch,
+    pub(crate) kind: SessionKind,
+    pub(crate) owner: Option<Owner>,
+    pub(crate) window: u16,
+    pub(crate) limit: Limit,
+    /// In the order of the subscriptions.
+    pub(crate) filters: Vec<FilterKey>,
+    /// Of persistent sessions.
+    pub(crate) backlog: Option<Box<Backlog>>,
+    /// Incoming QoS 2 publishes that are not released, ascending.
+    pub(crate) incoming: Vec<PacketId>,
+}
+
+/// How many entries may wait, and over how many partitions the session is spread.
+///
+/// Exact with one partition. With several, each holds at most its equal part of `length`, rounded up: never more than
+/// `length` plus the number of partitions wait in all, and where the messages of a session gather at few of its
+/// partitions, the oldest there are dropped before `length` is reached in all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limit {
+    pub(crate) length: u64,
+    pub(crate) partitions: u16,
+}
+
+impl Limit {
+    pub(crate) const NONE: Self = Self { length: 0, partitions: 1 };
+
+    fn here(self) -> u64 {
+        self.length.div_ceil(self.partitions.max(1).into())
+    }
+}
+
+impl Session {
+    pub(crate) fn new(client_id: &str, epoch: Epoch, kind: SessionKind) -> Self {
+        Self {
+            client_id: client_id.into(),
+            epoch,
+            kind,
+            owner: None,
+            window: 1,
+            limit: Limit::NONE,
+            filters: Vec::new(),
+            backlog: (kind == SessionKind::Persistent).then(Box::default),
+            incoming: Vec::new(),
+        }
+    }
+
+    pub(crate) fn line(&self, session: SessionSlot) -> Line {
+        Line { session, owner: self.owner, window: self.window.max(1), limit: self.limit.here() }
+    }
+}
+
+/// Sessions by slot and by client id. A new session gets the lowest vacant slot, so that the slots of the future
+/// follow from those that are taken.
+#[derive(Debug, Default)]
+pub(crate) struct Sessions {
+    slots: Vec<Option<Session>>,
+    vacant: BinaryHeap<Reverse<u32>>,
+    by_client: HashTable<u32>,
+    hasher: ahash::RandomState,
+}
+
+impl Sessions {
+    pub(crate) fn find(&self, client_id: &str) -> Option<SessionSlot> {
+        let is_it = |slot: &u32| self.slots[*slot as usize].as_ref().is_some_and(|s| *s.client_id == *client_id);
+        self.by_client.find(self.hasher.hash_one(client_id), is_it).map(|slot| SessionSlot(*slot))
+    }
+
+    pub(crate) fn get(&self, slot: SessionSlot) -> Option<&Session> {
+        self.slots.get(slot.0 as usize)?.as_ref()
+    }
+
+    pub(crate) fn get_mut(&mut self, slot: SessionSlot) -> Option<&mut Session> {
+        self.slots.get_mut(slot.0 as usize)?.as_mut()
+    }
+
+    pub(crate) fn insert(&mut self, session: Session) -> SessionSlot {
+        let slot = match self.vacant.pop() {
+            Some(Reverse(vacant)) => vacant,
+            None => {
+                self.slots.push(None);
+                (self.slots.len() - 1) as u32
+            }
+        };
+        self.insert_at(SessionSlot(slot), session);
+        SessionSlot(slot)
+    }
+
+    fn insert_at(&mut self, slot: SessionSlot, session: Session) {
+        let hash = self.hasher.hash_one(&*session.client_id);
+        self.slots[slot.0 as usize] = Some(session);
+        let (slots, hasher) = (&self.slots, &self.hasher);
+        self.by_client.insert_unique(hash, slot.0, |slot| {
+            let session = slots[*slot as usize].as_ref().expect("the table holds taken slots only");
+            hasher.hash_one(&*session.client_id)
+        });
+    }
+
+    pub(crate) fn remove(&mut self, slot: SessionSlot) -> Option<Session> {
+        let session = self.slots.get_mut(slot.0 as usize)?.take()?;
+        let hash = self.hasher.hash_one(&*session.client_id);
+        if let Ok(entry) = self.by_client.find_entry(hash, |other| *other == slot.0) {
+            entry.remove();
+        }
+        self.vacant.push(Reverse(slot.0));
+        Some(session)
+    }
+
+    /// Ascending by slot.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (SessionSlot, &Session)> {
+        let numbered = self.slots.iter().enumerate();
+        numbered.filter_map(|(slot, session)| Some((SessionSlot(slot as u32), session.as_ref()?)))
+    }
+
+    /// How many slots there are, vacant ones included.
+    pub(crate) fn slots(&self) -> u32 {
+        self.slots.len() as u32
+    }
+
+    pub(crate) fn len(&self) -> u32 {
+        self.slots() - self.vacant.len() as u32
+    }
+
+    /// For restoring: `sessions` ascending by slot, all below `slots`.
+    pub(crate) fn restore(slots: u32, sessions: Vec<(SessionSlot, Session)>) -> Self {
+        let mut all = Self::default();
+        all.slots.resize_with(slots as usize, || None);
+        for (slot, session) in sessions {
+            all.insert_at(slot, session);
+        }
+        all.vacant = (0..slots).filter(|slot| all.slots[*slot as usize].is_none()).map(Reverse).collect();
+        all
+    }
+}

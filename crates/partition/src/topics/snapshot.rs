@@ -1,0 +1,267 @@
+//! How the topic home stands in a snapshot.
+
+use std::sync::Arc;
+
+use mqtt::QoS;
+
+use crate::address::{BodyRef, PartitionId, SessionSlot};
+use crate::command::SessionKind;
+use crate::effect::SubscriptionIds;
+use crate::routes::FilterKey;
+use crate::wire::{DecodeError, Reader, Write};
+
+use super::backlog::Backlog;
+use super::queue::{Queue, QueueEntry};
+use super::read_retained::Walk;
+use super::retained::{Kept, Registration};
+use super::sessions::{Limit, Session, Sessions};
+use super::store::{Store, Totals};
+use super::Topics;
+
+impl Topics {
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        out.u32(self.sessions.slots());
+        out.u32(self.sessions.len());
+        for (slot, session) in self.sessions.iter() {
+            out.u32(slot.0);
+            self.write_session(slot, session, out);
+        }
+        let groups = self.routes.group_names();
+        out.varint(groups.len() as u64);
+        for name in groups {
+            let round = self.routes.group(&name).map_or(0, |group| self.rounds.get(group.id));
+            out.text(&name);
+            out.u32(round);
+        }
+        self.write_retained(out);
+        out.varint(self.walks.len() as u64);
+        for ((slot, filter), walk) in &self.walks {
+            out.u32(slot.0);
+            out.text(filter);
+            walk.write(out);
+        }
+        out.varint(self.wills.len() as u64);
+        for (home, item) in &self.wills {
+            out.u16(home.0);
+            out.u64(*item);
+        }
+        let totals = &self.store.totals;
+        out.u64(totals.expired);
+        out.u64(totals.dropped_by_limit);
+        out.u64(totals.orphaned);
+    }
+
+    pub(crate) fn read(id: PartitionId, partitions: u16, r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let mut topics = Self::new(id, partitions);
+        let slots = r.u32()?;
+        let count = r.u32()?;
+        if count > slots {
+            return Err(DecodeError::Inconsistent("the number of sessions"));
+        }
+        let mut sessions = Vec::new();
+        let mut next = 0;
+        for _ in 0..count {
+            let slot = r.session()?;
+            if slot.0 < next || slot.0 >= slots {
+                return Err(DecodeError::Value(slot.0.into(), "a session's slot"));
+            }
+            next = slot.0 + 1;
+            sessions.push((slot, topics.read_session(slot, r)?));
+        }
+        topics.sessions = Sessions::restore(slots, sessions);
+        for _ in 0..r.varint()? {
+            let group = topics.routes.group(r.text()?).ok_or(DecodeError::Inconsistent("the name of a group"))?;
+            topics.rounds.set(group.id, r.u32()?);
+        }
+        topics.read_retained_topics(r)?;
+        for _ in 0..r.varint()? {
+            topics.walks.insert((r.session()?, r.text()?.into()), Walk::read(r)?);
+        }
+        for _ in 0..r.varint()? {
+            topics.wills.insert((r.partition()?, r.u64()?));
+        }
+        let queued = topics.store.totals;
+        topics.store.totals =
+            Totals { expired: r.u64()?, dropped_by_limit: r.u64()?, orphaned: r.u64()?, ..queued };
+        Ok(topics)
+    }
+
+    fn write_session(&self, slot: SessionSlot, session: &Session, out: &mut Vec<u8>) {
+        out.text(&session.client_id);
+        out.u64(session.epoch.0);
+        out.bool(session.kind == SessionKind::Persistent);
+        out.option(session.owner, Write::owner);
+        out.u16(session.window);
+        out.u64(session.limit.length);
+        out.u16(session.limit.partitions);
+        out.varint(session.filters.len() as u64);
+        for filter in &session.filters {
+            out.text(&self.routes.text(*filter));
+            let options = self.routes.options_of(slot, *filter);
+            out.options(options.expect("a session's filters are registered"));
+        }
+        out.varint(session.incoming.len() as u64);
+        for packet_id in &session.incoming {
+            out.u16(packet_id.get());
+        }
+        if let Some(backlog) = &session.backlog {
+            backlog.write(&self.store, out);
+        }
+    }
+
+    /// Registers the session and its subscriptions as it reads them.
+    fn read_session(&mut self, slot: SessionSlot, r: &mut Reader<'_>) -> Result<Session, DecodeError> {
+        let client_id = r.text()?;
+        let epoch = r.epoch()?;
+        let kind = if r.bool()? { SessionKind::Persistent } else { SessionKind::Transient };
+        let mut session = Session::new(client_id, epoch, kind);
+        session.owner = r.option(Reader::owner)?;
+        session.window = r.u16()?;
+        session.limit = Limit { length: r.u64()?, partitions: r.u16()? };
+        self.routes.add_session(slot, Arc::clone(&session.client_id), kind);
+        for _ in 0..r.varint()? {
+            let filter = r.text()?;
+            let registered = self.routes.subscribe(slot, filter, r.options()?);
+            session.filters.push(registered.key);
+            if let FilterKey::Group(group) = registered.key {
+                self.rounds.set(group, 0);
+            }
+        }
+        self.routes.set_owner(slot, session.owner, &session.filters);
+        for _ in 0..r.varint()? {
+            session.incoming.push(r.packet_id()?);
+        }
+        if let Some(backlog) = &mut session.backlog {
+            **backlog = Backlog::read(slot, &mut self.store, r)?;
+        }
+        Ok(session)
+    }
+
+    fn write_retained(&self, out: &mut Vec<u8>) {
+        out.varint(self.retained.len() as u64);
+        for (topic, kept) in self.retained.iter() {
+            out.text(topic);
+            out.body(kept.body);
+            out.u8(kept.qos as u8);
+            out.option(kept.expires, |out, at| out.u64(at.0));
+        }
+    }
+
+    fn read_retained_topics(&mut self, r: &mut Reader<'_>) -> Result<(), DecodeError> {
+        for _ in 0..r.varint()? {
+            let topic = r.text()?;
+            let body = r.body()?;
+            let qos = r.u8()?;
+            let qos = QoS::try_from(qos).map_err(|_| DecodeError::Value(qos.into(), "QoS"))?;
+            let kept = Kept { body, qos, expires: r.option(Reader::timestamp)? };
+            self.store.live.add(body.index);
+            self.retained.set(topic, kept);
+        }
+        Ok(())
+    }
+}
+
+impl Walk {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.text(&self.client_id);
+        out.u64(self.epoch.0);
+        out.options(self.options);
+        out.u64(self.registered.index);
+        out.u32(self.registered.position);
+        out.text(&self.after);
+    }
+
+    fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            client_id: r.text()?.into(),
+            epoch: r.epoch()?,
+            options: r.options()?,
+            registered: Registration { index: r.u64()?, position: r.u32()? },
+            after: r.text()?.into(),
+        })
+    }
+}
+
+impl Backlog {
+    fn write(&self, store: &Store, out: &mut Vec<u8>) {
+        for number in [self.cursor, self.fresh, self.in_flight, self.in_flight_bytes] {
+            out.u64(number);
+        }
+        out.u64(self.queue.head());
+        out.u64(self.queue.next());
+        out.varint(self.queue.len());
+        let (mut next, mut index) = (self.queue.head(), 0);
+        for (number, entry) in self.queue.iter() {
+            out.varint(number - next);
+            next = number + 1;
+            index = write_entry(entry, index, store, out);
+        }
+    }
+
+    fn read(slot: SessionSlot, store: &mut Store, r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let mut backlog = Self {
+            cursor: r.u64()?,
+            fresh: r.u64()?,
+            in_flight: r.u64()?,
+            in_flight_bytes: r.u64()?,
+            ..Self::default()
+        };
+        let (head, next) = (r.u64()?, r.u64()?);
+        backlog.queue = Queue::starting_at(head);
+        let mut index = 0;
+        for _ in 0..r.varint()? {
+            let number = backlog.queue.next().saturating_add(r.varint()?);
+            if number >= next {
+                return Err(DecodeError::Value(number, "the number of a queue entry"));
+            }
+            backlog.queue.skip_to(number);
+            let entry = read_entry(&mut index, store, r)?;
+            store.entered(&entry);
+            backlog.queue.push(entry);
+            if !entry.is_pushed() {
+                backlog.waiting += 1;
+                if let Some((replaced, watch)) = backlog.queue.watch(number, entry.expires()) {
+                    replaced.into_iter().for_each(|replaced| store.unwatch(slot, replaced));
+                    store.watch(slot, watch);
+                }
+            }
+        }
+        backlog.queue.skip_to(next);
+        Ok(backlog)
+    }
+}
+
+/// Log indexes mostly rise along a queue: written as the difference to the one before.
+fn write_entry(entry: &QueueEntry, previous: u64, store: &Store, out: &mut Vec<u8>) -> u64 {
+    let (flags, expires) = entry.to_bits();
+    let link = store.links.get(entry.link);
+    out.varint(flags.into());
+    out.varint(expires.into());
+    let difference = entry.body.index.wrapping_sub(previous) as i64;
+    out.varint(((difference << 1) ^ (difference >> 63)) as u64);
+    out.varint(entry.body.offset.into());
+    out.varint(entry.body.len.into());
+    out.varint(link.subscription_ids.len() as u64);
+    for id in &link.subscription_ids {
+        out.u32(*id);
+    }
+    out.option(link.share.as_deref(), Write::text);
+    entry.body.index
+}
+
+fn read_entry(previous: &mut u64, store: &mut Store, r: &mut Reader<'_>) -> Result<QueueEntry, DecodeError> {
+    let flags = r.varint_u32()?;
+    let expires = r.varint_u32()?;
+    let difference = r.varint()?;
+    let difference = (difference >> 1) as i64 ^ -((difference & 1) as i64);
+    let index = previous.wrapping_add(difference as u64);
+    *previous = index;
+    let body = BodyRef { index, offset: r.varint_u32()?, len: r.varint_u32()? };
+    let mut ids = SubscriptionIds::new();
+    for _ in 0..r.varint()? {
+        ids.push(r.u32()?);
+    }
+    let share: Option<Arc<str>> = r.option(Reader::text)?.map(Arc::from);
+    let link = store.links.add(&ids, share.as_ref());
+    Ok(QueueEntry::from_bits(body, link, flags, expires))
+}

@@ -1,0 +1,15 @@
+//! The state machine from outside: commands in, effects out.
+
+mod delivery;
+mod determinism;
+mod exactly_once;
+mod formats;
+mod harness;
+mod limits;
+mod model;
+mod partitions;
+mod random;
+mod retained;
+mod sessions;
+mod shared;
+mod wills;

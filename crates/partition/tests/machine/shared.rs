@@ -1,0 +1,159 @@
+//! Shared subscriptions.
+
+use std::collections::BTreeMap;
+
+use mqtt::QoS;
+use partition::*;
+
+use crate::harness::*;
+
+const SHARE: &str = "$share/g/t";
+
+fn member(machine: &mut Machine, id: &str, connection: u32, expiry: u32, window: u16) -> Client {
+    let mut client = machine.connect(id, connection, expiry);
+    client.window = window;
+    machine.subscribe(&client, SHARE, options(QoS::ExactlyOnce));
+    client
+}
+
+fn owner_of(effects: &[Effect]) -> Option<u32> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::Reply { to, reply: Reply::Deliver(_) | Reply::Direct(_) } => Some(to.slot),
+        _ => None,
+    })
+}
+
+fn send(machine: &mut Machine, payload: &str, qos: QoS) -> Option<u32> {
+    let effects = machine.run(&publish("p", message("t", payload, qos)));
+    owner_of(&effects)
+}
+
+#[test]
+fn members_that_can_take_it_get_messages_in_turn() {
+    let mut machine = Machine::new(0, 1);
+    member(&mut machine, "a", 1, PERSISTENT, 2);
+    member(&mut machine, "b", 2, 0, 0);
+    let offline = member(&mut machine, "c", 3, PERSISTENT, 9);
+    machine.run(&offline.detach());
+    let got: Vec<_> = (0..6).map(|_| send(&mut machine, "m", QoS::AtLeastOnce)).collect();
+    assert_eq!(got, [1, 2, 1, 2, 2, 2].map(Some), "the window of the first is full after two");
+    assert_eq!(machine.partition.counters().queued, 2);
+}
+
+#[test]
+fn when_nobody_can_take_it_it_waits_for_persistent_members_in_turn() {
+    let mut machine = Machine::new(0, 1);
+    let clients = [member(&mut machine, "a", 1, PERSISTENT, 9), member(&mut machine, "b", 2, PERSISTENT, 9)];
+    for client in &clients {
+        machine.run(&client.detach());
+    }
+    for payload in ["1", "2", "3", "4"] {
+        assert_eq!(send(&mut machine, payload, QoS::AtLeastOnce), None);
+    }
+    let again = machine.connect("a", 5, PERSISTENT);
+    let replies = machine.attach(&again, 9);
+    assert_eq!(machine.delivered(&replies), ["1", "3"]);
+}
+
+#[test]
+fn what_is_not_logged_does_not_disturb_the_round_of_what_is() {
+    let mut machine = Machine::new(0, 1);
+    member(&mut machine, "a", 1, PERSISTENT, 9);
+    member(&mut machine, "b", 2, PERSISTENT, 9);
+    assert_eq!(send(&mut machine, "m", QoS::AtLeastOnce), Some(1));
+    assert_eq!(send(&mut machine, "m", QoS::AtMostOnce), Some(1));
+    assert_eq!(send(&mut machine, "m", QoS::AtMostOnce), Some(2));
+    assert_eq!(send(&mut machine, "m", QoS::AtLeastOnce), Some(2));
+}
+
+#[test]
+fn one_partition_value_goes_to_one_member_while_membership_stands() {
+    let mut machine = Machine::new(0, 1);
+    let clients: Vec<_> = (0..4).map(|n| member(&mut machine, &format!("m{n}"), n, PERSISTENT, 100)).collect();
+    let keyed = |machine: &mut Machine, key: u8| {
+        let properties = [&[0x26, 0, 10][..], b"$partition", &[0, 1, key]].concat();
+        let message = Message { properties: &properties, ..message("t", "m", QoS::AtLeastOnce) };
+        owner_of(&machine.run(&publish("p", message)))
+    };
+    let first: BTreeMap<u8, _> = (0..32).map(|key| (key, keyed(&mut machine, key))).collect();
+    assert!(first.values().collect::<std::collections::BTreeSet<_>>().len() > 1);
+    for (key, owner) in &first {
+        assert_eq!(keyed(&mut machine, *key), *owner);
+    }
+    machine.run(&clients[0].unsubscribe(SHARE));
+    for (key, owner) in &first {
+        if *owner != Some(0) {
+            assert_eq!(keyed(&mut machine, *key), *owner, "the others keep theirs");
+        }
+    }
+}
+
+#[test]
+fn what_a_member_leaves_unfinished_goes_to_another() {
+    let mut machine = Machine::new(0, 1);
+    let leaver = member(&mut machine, "a", 1, PERSISTENT, 2);
+    for (payload, qos) in [("1", QoS::AtLeastOnce), ("2", QoS::ExactlyOnce), ("3", QoS::AtLeastOnce)] {
+        send(&mut machine, payload, qos);
+    }
+    machine.close(&leaver, false);
+    send(&mut machine, "4", QoS::ExactlyOnce);
+    let mut stayer = machine.connect("b", 2, PERSISTENT);
+    stayer.window = 100;
+    machine.subscribe(&stayer, SHARE, options(QoS::AtLeastOnce));
+    let replies = machine.pass(PERSISTENT.into());
+    assert_eq!(machine.delivered(&replies), ["1", "3", "4"], "MQTT-4.8.2-5: of QoS 2 nothing that has begun");
+    assert!(deliveries(&replies).iter().all(|delivery| !delivery.dup && delivery.qos == QoS::AtLeastOnce));
+    let counters = machine.partition.counters();
+    assert_eq!((counters.queued, counters.shared_subscriptions, counters.orphaned), (3, 1, 0));
+}
+
+#[test]
+fn a_member_that_unsubscribes_finishes_what_it_holds_and_gives_away_the_rest() {
+    let mut machine = Machine::new(0, 1);
+    let leaver = member(&mut machine, "a", 1, PERSISTENT, 1);
+    for payload in ["1", "2", "3"] {
+        send(&mut machine, payload, QoS::AtLeastOnce);
+    }
+    member(&mut machine, "b", 2, 0, 0);
+    let effects = machine.run(&leaver.unsubscribe(SHARE));
+    assert_eq!(owner_of(&effects), Some(2));
+    assert_eq!(machine.delivered(&replies(effects)), ["2~", "3~"]);
+    assert_eq!(machine.partition.counters().queued, 1);
+}
+
+#[test]
+fn groups_of_transient_members_are_the_frontends_in_queues_scope() {
+    let mut machine = Machine::new(0, 1);
+    member(&mut machine, "a", 1, 0, 0);
+    let to_queues = Command::Publish(Publish {
+        reply: None,
+        origin: Origin::Client { client_id: "p", exactly_once: None },
+        scope: Scope::Queues,
+        message: message("t", "m", QoS::AtLeastOnce),
+    });
+    assert_eq!(machine.replies(&to_queues), []);
+    member(&mut machine, "b", 2, PERSISTENT, 9);
+    assert_eq!(owner_of(&machine.run(&to_queues)), Some(1));
+    assert_eq!(owner_of(&machine.run(&to_queues)), Some(2));
+}
+
+#[test]
+fn a_redelivery_goes_to_one_other_member_of_that_group_only() {
+    let mut machine = Machine::new(0, 1);
+    member(&mut machine, "a", 1, 0, 0);
+    let other = machine.connect("plain", 5, 0);
+    machine.subscribe(&other, "t", options(QoS::AtLeastOnce));
+    let redelivery = Command::Publish(Publish {
+        reply: Some((other.owner, Tag(8))),
+        origin: Origin::Redelivery { share: SHARE, from: "a" },
+        scope: Scope::Everyone,
+        message: message("t", "m", QoS::AtLeastOnce),
+    });
+    assert_eq!(machine.replies(&redelivery), [Reply::Published { tag: Tag(8), matched: false }]);
+    assert_eq!(machine.partition.counters().orphaned, 1);
+    member(&mut machine, "b", 2, 0, 0);
+    let effects = machine.run(&redelivery);
+    let Effect::Reply { to, reply: Reply::Direct(direct) } = &effects[0] else { panic!("{effects:?}") };
+    assert_eq!((to.slot, direct.share.as_deref()), (2, Some(SHARE)));
+    assert_eq!(effects.len(), 2);
+}
