@@ -1,0 +1,385 @@
+//! A partition with one replica: append, apply and let effects out, run to completion on the caller's thread.
+//!
+//! Everything that waits is made one log entry. Its effects are given out after the entry is in the log as durably as
+//! [`Durability`] says, never before.
+
+mod admission;
+mod compaction;
+
+use std::path::{Path, PathBuf};
+
+use bytes::{Bytes, BytesMut};
+use partition::{
+    Answer, BodyRef, Command, Counters, DecodeError, Effect, Effects, Entry, Frames, FrontendGone, Partition,
+    PartitionId, Reply, Routes, SlotTable, Tag, Timestamp,
+};
+use smallvec::{SmallVec, smallvec};
+use std::sync::Arc;
+
+use crate::bodies::{BodyError, BodySettings, BodyStore};
+use crate::log::{LogError, LogSettings, LogStore, Syncer, TornTail};
+use crate::snapshot::{SnapshotError, Snapshots};
+
+use admission::Admission;
+use compaction::{Compaction, Space};
+
+/// When an entry counts as held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// Written to the file: any crash of the process keeps it, a power cut may cost what was not yet synced.
+    Async,
+    /// On the device.
+    Fsync,
+}
+
+/// How a replica is set up.
+#[derive(Clone, Debug)]
+pub struct SoloSettings {
+    /// Holds `log`, `bodies` and `snapshots` of this partition alone.
+    pub dir: PathBuf,
+    pub partition: PartitionId,
+    pub slots: SlotTable,
+    pub durability: Durability,
+    pub log: LogSettings,
+    pub bodies: BodySettings,
+    /// Bytes of log after which a snapshot is taken and the log before it given back; more when the state is large.
+    pub compact_after_bytes: u64,
+    /// Held back on the disk for what must be noted even when it is full.
+    pub reserve_bytes: u64,
+}
+
+/// Why a replica cannot be opened or cannot go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SoloError {
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    #[error("log entry {index} cannot be applied: {source}")]
+    Apply { index: u64, source: DecodeError },
+    #[error("the snapshot of entry {index} cannot be read: {why}")]
+    Restore { index: u64, why: String },
+    #[error("cannot use {}: {source}", dir.display())]
+    Directory { dir: PathBuf, source: std::io::Error },
+}
+
+/// What a start found.
+#[derive(Debug)]
+pub struct Opened {
+    /// Log index after recovery.
+    pub last: u64,
+    pub replayed: u64,
+    /// Was cut.
+    pub torn: Option<TornTail>,
+    /// Snapshots that are damaged and were passed over.
+    pub rejected_snapshots: Vec<PathBuf>,
+}
+
+/// What is to leave the partition.
+#[derive(Debug, Default)]
+pub struct Outgoing {
+    /// In the order of their commands.
+    pub answers: Vec<Answer>,
+    /// Framed commands for partitions, this one included.
+    pub commands: Vec<(PartitionId, Box<[u8]>)>,
+}
+
+/// See the module.
+pub struct Solo {
+    partition: Partition,
+    log: LogStore,
+    bodies: BodyStore,
+    durability: Durability,
+    syncer: Syncer,
+    admission: Admission,
+    compaction: Compaction,
+    effects: Effects,
+}
+
+impl Solo {
+    /// Opens or makes the partition in its directory and brings its state up to the end of its log.
+    pub fn open(settings: SoloSettings) -> Result<(Self, Opened), SoloError> {
+        let dir = &settings.dir;
+        let directory = |source| SoloError::Directory { dir: dir.clone(), source };
+        std::fs::create_dir_all(dir).map_err(directory)?;
+        let (mut log, recovered) = LogStore::open(&dir.join("log"), settings.log.clone())?;
+        let mut bodies = BodyStore::open(&dir.join("bodies"), &mut log, settings.bodies.clone())?;
+        let snapshots = Snapshots::open(&dir.join("snapshots"))?;
+        let loaded = snapshots.load(log.first())?;
+        let (mut partition, covered, snapshot_bytes) = match loaded.snapshot {
+            Some(mut reader) => {
+                let index = reader.index();
+                let mut contents = Vec::new();
+                let restore = |why: String| SoloError::Restore { index, why };
+                std::io::Read::read_to_end(&mut reader, &mut contents).map_err(|e| restore(e.to_string()))?;
+                let partition = Partition::restore(&contents).map_err(|e| restore(e.to_string()))?;
+                (partition, index, contents.len() as u64)
+            }
+            None => (Partition::new(settings.partition, settings.slots.clone()), 0, 0),
+        };
+        let mut effects = Effects::new();
+        let mut replayed = 0;
+        if log.last() > covered {
+            log.replay(covered + 1, |index, payload| {
+                let entry = Entry { index, payload: &payload };
+                partition.apply(entry, &mut effects).map_err(|source| SoloError::Apply { index, source })?;
+                bodies.appended(index, &[payload]);
+                effects.clear();
+                replayed += 1;
+                Ok::<_, SoloError>(())
+            })?;
+        }
+        let opened = Opened {
+            last: log.last(),
+            replayed,
+            torn: recovered.torn,
+            rejected_snapshots: loaded.rejected.into_iter().map(|r| r.path).collect(),
+        };
+        let solo = Self {
+            syncer: log.syncer(),
+            admission: Admission::open(dir, settings.reserve_bytes).map_err(directory)?,
+            compaction: Compaction::new(snapshots, settings.compact_after_bytes, snapshot_bytes, &log),
+            durability: settings.durability,
+            partition,
+            log,
+            bodies,
+            effects,
+        };
+        Ok((solo, opened))
+    }
+
+    /// Notes that no connection has survived, and begins again what was under way when the process ended.
+    pub fn resume(&mut self, frontend: u16, now: Timestamp, out: &mut Outgoing) -> Result<(), SoloError> {
+        let gone = Command::FrontendGone(FrontendGone { frontend }).to_frame();
+        let batch = Bytes::from(gone);
+        self.run(&mut vec![batch], now, out)?;
+        let mut effects = std::mem::take(&mut self.effects);
+        self.partition.resume(&mut effects);
+        self.let_out(&mut effects, out)?;
+        self.effects = effects;
+        Ok(())
+    }
+
+    /// Where other threads look up subscriptions.
+    pub fn routes(&self) -> Arc<Routes> {
+        self.partition.routes()
+    }
+
+    /// To bring the log to its device from another thread.
+    pub fn syncer(&self) -> Syncer {
+        self.syncer.clone()
+    }
+
+    pub fn counters(&self) -> Counters {
+        self.partition.counters()
+    }
+
+    /// When the partition wants a `Tick` at the latest.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.partition.next_deadline()
+    }
+
+    /// Bytes on disk: log and carried bodies.
+    pub fn disk_bytes(&self) -> u64 {
+        self.log.disk_bytes() + self.bodies.disk_bytes()
+    }
+
+    /// Works off framed batches, taking them from `batches`. When the disk is full, publishes are answered `Rejected`;
+    /// what cannot be noted even so is left in `batches`, to be tried again.
+    pub fn run(&mut self, batches: &mut Vec<Bytes>, now: Timestamp, out: &mut Outgoing) -> Result<(), SoloError> {
+        if self.admission.is_closed() {
+            self.reject_publishes(batches, out)?;
+        }
+        let all_logged = batches.iter().all(|batch| is_all_logged(batch));
+        if all_logged {
+            self.run_logged(batches, now, out)
+        } else {
+            self.run_mixed(batches, now, out)
+        }
+    }
+
+    fn run_logged(&mut self, batches: &mut Vec<Bytes>, now: Timestamp, out: &mut Outgoing) -> Result<(), SoloError> {
+        let payload = entry_payload(batches, now);
+        match self.append(&payload) {
+            Ok(index) => {
+                batches.clear();
+                self.bodies.appended(index, std::slice::from_ref(&payload));
+                self.apply(Entry { index, payload: &payload }, &payload, out)
+            }
+            Err(SoloError::Log(error)) if error.is_disk_full() => {
+                self.admission.close(&error);
+                self.reject_publishes(batches, out)?;
+                let payload = entry_payload(batches, now);
+                if batches.is_empty() || self.append(&payload).is_err() {
+                    return Ok(());
+                }
+                batches.clear();
+                let index = self.log.last();
+                self.bodies.appended(index, std::slice::from_ref(&payload));
+                self.apply(Entry { index, payload: &payload }, &payload, out)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What is not logged is applied between what is, in its order.
+    fn run_mixed(&mut self, batches: &mut Vec<Bytes>, now: Timestamp, out: &mut Outgoing) -> Result<(), SoloError> {
+        for batch in std::mem::take(batches) {
+            let mut run = BytesMut::new();
+            let mut run_is_logged = true;
+            for frame in Frames::new(&batch) {
+                let frame = frame.map_err(|source| SoloError::Apply { index: 0, source })?;
+                if frame.is_logged() != run_is_logged && !run.is_empty() {
+                    self.run_one(run.split().freeze(), run_is_logged, batches, now, out)?;
+                }
+                run_is_logged = frame.is_logged();
+                run.extend_from_slice(frame.bytes);
+            }
+            if !run.is_empty() {
+                self.run_one(run.freeze(), run_is_logged, batches, now, out)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn run_one(
+        &mut self,
+        commands: Bytes,
+        logged: bool,
+        left: &mut Vec<Bytes>,
+        now: Timestamp,
+        out: &mut Outgoing,
+    ) -> Result<(), SoloError> {
+        if logged {
+            left.push(commands);
+            return self.run_logged(left, now, out);
+        }
+        let payload = entry_payload(&[commands], now);
+        self.apply(Entry { index: 0, payload: &payload }, &payload, out)
+    }
+
+    fn append(&mut self, payload: &[u8]) -> Result<u64, SoloError> {
+        let index = self.log.last() + 1;
+        self.log.append(index, &[payload])?;
+        self.compaction.appended(payload.len());
+        if self.durability == Durability::Fsync {
+            self.syncer.sync().map_err(|e| LogError::SyncFailed { dir: PathBuf::from("log"), why: e.to_string() })?;
+        }
+        Ok(index)
+    }
+
+    fn apply(&mut self, entry: Entry<'_>, payload: &Bytes, out: &mut Outgoing) -> Result<(), SoloError> {
+        let mut effects = std::mem::take(&mut self.effects);
+        self.partition.apply(entry, &mut effects).map_err(|source| SoloError::Apply { index: entry.index, source })?;
+        self.let_out_of(&mut effects, payload, out)?;
+        self.effects = effects;
+        Ok(())
+    }
+
+    fn let_out(&mut self, effects: &mut Effects, out: &mut Outgoing) -> Result<(), SoloError> {
+        self.let_out_of(effects, &Bytes::new(), out)
+    }
+
+    /// `unlogged` holds the bodies with index 0.
+    fn let_out_of(&mut self, effects: &mut Effects, unlogged: &Bytes, out: &mut Outgoing) -> Result<(), SoloError> {
+        for effect in effects.drain() {
+            match effect {
+                Effect::Send { to, command } => out.commands.push((to, command)),
+                Effect::Reply { to, reply } => {
+                    let bodies = match &reply {
+                        Reply::Deliver(delivery) => smallvec![self.body(delivery.body, unlogged)?],
+                        Reply::Direct(direct) => smallvec![self.body(direct.body, unlogged)?],
+                        Reply::Retained { messages, .. } => {
+                            let bodies = messages.iter().map(|direct| self.body(direct.body, unlogged));
+                            bodies.collect::<Result<_, _>>()?
+                        }
+                        _ => SmallVec::new(),
+                    };
+                    out.answers.push(Answer { to, from: self.partition.id(), reply, bodies });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn body(&mut self, body: BodyRef, unlogged: &Bytes) -> Result<Bytes, SoloError> {
+        if body.index == 0 {
+            let start = body.offset as usize;
+            return Ok(unlogged.slice(start..start + body.len as usize));
+        }
+        Ok(self.bodies.get(&self.log, body)?)
+    }
+
+    /// Answers the publishes that wait for an answer `Rejected` and takes them out of `batches`.
+    fn reject_publishes(&mut self, batches: &mut Vec<Bytes>, out: &mut Outgoing) -> Result<(), SoloError> {
+        for batch in std::mem::take(batches) {
+            let mut kept = BytesMut::new();
+            for frame in Frames::new(&batch) {
+                let frame = frame.map_err(|source| SoloError::Apply { index: 0, source })?;
+                let command = frame.decode().map_err(|source| SoloError::Apply { index: 0, source })?;
+                match command {
+                    Command::Publish(publish) if publish.reply.is_some() && frame.is_logged() => {
+                        let Some((to, tag)) = publish.reply else { continue };
+                        out.answers.push(self.rejection(to, tag, frame.bytes));
+                    }
+                    _ => kept.extend_from_slice(frame.bytes),
+                }
+            }
+            if !kept.is_empty() {
+                batches.push(kept.freeze());
+            }
+        }
+        Ok(())
+    }
+
+    fn rejection(&self, to: partition::Owner, tag: Tag, command: &[u8]) -> Answer {
+        let bodies = smallvec![Bytes::copy_from_slice(command)];
+        Answer { to, from: self.partition.id(), reply: Reply::Rejected { tag }, bodies }
+    }
+
+    /// Whether publishes are refused because the disk is full.
+    pub fn is_disk_full(&self) -> bool {
+        self.admission.is_closed()
+    }
+
+    /// Whether something on disk is to be looked after soon.
+    pub fn is_busy(&self) -> bool {
+        self.admission.is_closed() || self.compaction.is_running()
+    }
+
+    /// Looks after the disk: whether publishes are taken, whether a snapshot is due. Called about ten times a second,
+    /// and after large batches.
+    pub fn look_after_disk(&mut self) -> Result<(), SoloError> {
+        self.admission.look();
+        let space = if self.admission.is_closed() { Space::Short } else { Space::Plenty };
+        self.compaction.go_on(&self.partition, &mut self.log, &mut self.bodies, space)
+    }
+
+    /// Ends cleanly: the log is on its device.
+    pub fn close(mut self) -> Result<(), SoloError> {
+        self.compaction.finish(&mut self.log, &mut self.bodies)?;
+        Ok(self.log.close()?)
+    }
+
+    /// Moves what follows a corrupt entry aside, so that the partition can be opened without it.
+    pub fn salvage(dir: &Path) -> Result<crate::log::Salvaged, LogError> {
+        crate::log::salvage(&dir.join("log"))
+    }
+}
+
+fn is_all_logged(batch: &[u8]) -> bool {
+    Frames::new(batch).all(|frame| frame.is_ok_and(|frame| frame.is_logged()))
+}
+
+fn entry_payload(batches: &[Bytes], now: Timestamp) -> Bytes {
+    let len: usize = batches.iter().map(Bytes::len).sum();
+    let mut payload = BytesMut::with_capacity(partition::ENTRY_HEADER_LEN + len);
+    payload.extend_from_slice(&partition::entry_header(now));
+    for batch in batches {
+        payload.extend_from_slice(batch);
+    }
+    payload.freeze()
+}
