@@ -1,0 +1,150 @@
+//! The thread of one partition: inbox -> log entry -> effects, and the ticks in between.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use link::{inbox, mailbox};
+use partition::{Answer, BatchBuilder, Command, PartitionId, Timestamp};
+use replica::solo::{Outgoing, Solo, SoloError};
+
+use crate::backend::View;
+
+/// How often the partition is told the time when something in it is due.
+const TICK: Duration = Duration::from_millis(200);
+
+/// How often the disk is looked after.
+const DISK: Duration = Duration::from_millis(100);
+
+/// An idle partition sleeps this long at the most.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// Only one frontend in a process so far.
+const FRONTEND: u16 = 0;
+
+pub(crate) struct PartitionThread {
+    pub id: PartitionId,
+    pub replica: Solo,
+    pub receiver: inbox::Receiver,
+    pub partitions: Vec<inbox::Sender>,
+    pub workers: Vec<mailbox::Sender<Answer>>,
+    pub view: Arc<View>,
+    pub stop: Arc<AtomicBool>,
+}
+
+/// Runs until the backend stops or the partition cannot go on.
+pub(crate) fn run(mut thread: PartitionThread) {
+    let id = thread.id;
+    let view = Arc::clone(&thread.view);
+    if let Err(error) = thread.work() {
+        tracing::error!(partition = %id, %error, "the partition has stopped");
+        view.is_running.store(false, Ordering::Release);
+        return;
+    }
+    view.is_running.store(false, Ordering::Release);
+    if let Err(error) = thread.replica.close() {
+        tracing::error!(partition = %id, %error, "the partition could not be closed");
+    }
+}
+
+/// What is sent and received, with its buffers kept from turn to turn.
+struct Traffic {
+    batches: Vec<Bytes>,
+    out: Outgoing,
+    by_worker: Vec<Vec<Answer>>,
+    to_partitions: Vec<BatchBuilder>,
+}
+
+impl PartitionThread {
+    fn work(&mut self) -> Result<(), SoloError> {
+        let mut traffic = Traffic {
+            batches: Vec::new(),
+            out: Outgoing::default(),
+            by_worker: self.workers.iter().map(|_| Vec::new()).collect(),
+            to_partitions: self.partitions.iter().map(|_| BatchBuilder::new()).collect(),
+        };
+        self.replica.resume(FRONTEND, now(), &mut traffic.out)?;
+        self.let_out(&mut traffic);
+        let mut last_tick = Instant::now();
+        let mut last_disk = Instant::now();
+        loop {
+            // Read before the inbox: what was sent before the stop is still worked off.
+            let stopping = self.stop.load(Ordering::Acquire);
+            let wait = if stopping || !traffic.batches.is_empty() { Duration::ZERO } else { self.wait() };
+            self.receiver.receive(&mut traffic.batches, wait);
+            let received: usize = traffic.batches.iter().map(Bytes::len).sum();
+            traffic.batches.retain(|batch| !batch.is_empty());
+            let nothing = traffic.batches.is_empty();
+            if last_tick.elapsed() >= TICK {
+                last_tick = Instant::now();
+                if self.replica.next_deadline().is_some_and(|at| at <= now()) {
+                    traffic.batches.push(Command::Tick.to_frame().into());
+                }
+                self.show();
+            }
+            if !traffic.batches.is_empty() {
+                self.replica.run(&mut traffic.batches, now(), &mut traffic.out)?;
+                self.let_out(&mut traffic);
+            }
+            // What a full disk has left is still held.
+            let left: usize = traffic.batches.iter().map(Bytes::len).sum();
+            self.receiver.done(received.saturating_sub(left));
+            if last_disk.elapsed() >= DISK {
+                last_disk = Instant::now();
+                self.replica.look_after_disk()?;
+            }
+            if !traffic.batches.is_empty() {
+                std::thread::sleep(DISK);
+            }
+            if stopping && nothing {
+                return Ok(());
+            }
+        }
+    }
+
+    /// How long to sleep for want of commands.
+    fn wait(&self) -> Duration {
+        if self.replica.is_busy() {
+            return DISK;
+        }
+        match self.replica.next_deadline() {
+            Some(at) => Duration::from_millis(at.0.saturating_sub(now().0)).clamp(TICK, IDLE),
+            None => IDLE,
+        }
+    }
+
+    fn let_out(&self, traffic: &mut Traffic) {
+        for answer in traffic.out.answers.drain(..) {
+            if let Some(worker) = traffic.by_worker.get_mut(usize::from(answer.to.worker)) {
+                worker.push(answer);
+            }
+        }
+        for (answers, worker) in traffic.by_worker.iter_mut().zip(&self.workers) {
+            worker.send(answers);
+        }
+        for (to, command) in traffic.out.commands.drain(..) {
+            if let Some(batch) = traffic.to_partitions.get_mut(usize::from(to.0)) {
+                batch.push_frame(&command);
+            }
+        }
+        for (batch, partition) in traffic.to_partitions.iter_mut().zip(&self.partitions) {
+            if !batch.is_empty() {
+                // Commands between partitions are few and repeated until confirmed; a stopped one gets them later.
+                let _ = partition.send(batch.take());
+            }
+        }
+    }
+
+    /// Shows others where the partition stands.
+    fn show(&self) {
+        *self.view.counters.lock().unwrap_or_else(PoisonError::into_inner) = self.replica.counters();
+        self.view.is_disk_full.store(self.replica.is_disk_full(), Ordering::Release);
+    }
+}
+
+/// The leader's clock: the only one that commands are stamped from.
+fn now() -> Timestamp {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(since_epoch.as_millis() as u64)
+}
