@@ -1,0 +1,376 @@
+//! One client's network connection: its task, and the parts of it that others on the same worker touch.
+//!
+//! All of it lives on one worker thread. Three parts are borrowed separately and never across an await: `inbound` (what
+//! the client has said), `outbound` (what it is owed; publishers append here) and `transport`. The connection's task
+//! reads; the end of a turn writes ([`crate::worker::Worker::end_turn`]).
+
+mod acknowledge;
+mod answers;
+mod authenticate;
+mod connect;
+mod end;
+mod publish;
+mod session;
+mod subscribe;
+
+use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Buf;
+use mqtt::{Frame, Packet, Peer, ProtocolVersion, Split};
+use partition::{Epoch, Owner, PartitionId};
+use tokio::io::ReadBuf;
+
+use crate::fault::Fault;
+use crate::outbound::{Outbound, Writer};
+use crate::transport::Transport;
+use crate::worker::Worker;
+
+pub(crate) use end::End;
+pub(crate) use session::{Inbound, Phase, Session};
+
+/// Seconds from accept to CONNACK.
+pub(crate) const CONNECT_DEADLINE_S: u64 = 15;
+
+/// Seconds that a client has for taking the last bytes before the connection is cut.
+const CLOSE_DEADLINE_S: u64 = 5;
+
+/// Reads in a row before other connections get their turn.
+const READS_PER_POLL: usize = 4;
+
+/// A client that leaves this many bytes untaken is not read from until it takes some.
+const UNTAKEN_BYTES: usize = 1024 * 1024;
+
+/// Whether the packet was used and the next may be looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flow {
+    Next,
+    /// Used; what follows waits for an answer.
+    Stop,
+    /// Not used: to be looked at again when there is room.
+    Again,
+}
+
+pub(crate) struct Connection {
+    pub owner: Owner,
+    pub peer: SocketAddr,
+    pub inbound: RefCell<Inbound>,
+    pub outbound: RefCell<Outbound>,
+    transport: RefCell<Transport>,
+    waker: RefCell<Waker>,
+    /// The outbox has something that the end of the turn is to write.
+    dirty: Cell<bool>,
+    /// The socket takes no more for now.
+    blocked: Cell<bool>,
+    /// Packets were read that may not be looked at yet.
+    stalled: Cell<bool>,
+    /// Second in which the client was last heard.
+    last_heard: Cell<u64>,
+    end: Cell<Option<End>>,
+    /// Retained reads to go on with when the client has taken what it has: (partition, encoded command).
+    reads: RefCell<Vec<(PartitionId, Box<[u8]>)>>,
+    /// Of the session, once it is open.
+    epoch: Cell<Option<Epoch>>,
+    /// Second by which the connection is cut, once it is ending.
+    cut_at: Cell<u64>,
+}
+
+impl Connection {
+    pub fn new(owner: Owner, peer: SocketAddr, transport: Transport, now_s: u64) -> Self {
+        Self {
+            owner,
+            peer,
+            inbound: RefCell::new(Inbound::new(now_s)),
+            outbound: RefCell::new(Outbound::new()),
+            transport: RefCell::new(transport),
+            waker: RefCell::new(Waker::noop().clone()),
+            dirty: Cell::new(false),
+            blocked: Cell::new(false),
+            stalled: Cell::new(false),
+            last_heard: Cell::new(now_s),
+            end: Cell::new(None),
+            reads: RefCell::new(Vec::new()),
+            epoch: Cell::new(None),
+            cut_at: Cell::new(u64::MAX),
+        }
+    }
+
+    /// The task: reads and handles what came, until the connection is over.
+    pub fn poll(self: &Rc<Self>, worker: &Rc<Worker>, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.waker.borrow().will_wake(cx.waker()) {
+            *self.waker.borrow_mut() = cx.waker().clone();
+        }
+        if self.blocked.get() {
+            self.write(worker);
+        }
+        if self.end.get().is_none() {
+            self.poll_read(worker, cx);
+        }
+        match self.end.get() {
+            Some(end) => self.poll_end(worker, end, cx),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Has the task look again.
+    pub fn wake(&self) {
+        self.waker.borrow().wake_by_ref();
+    }
+
+    /// What kept packets back may be over.
+    pub fn resume(&self) {
+        if self.stalled.get() {
+            self.wake();
+        }
+    }
+
+    pub fn is_ending(&self) -> bool {
+        self.end.get().is_some()
+    }
+
+    pub fn session(&self) -> Option<Rc<Session>> {
+        self.inbound.borrow().session.clone()
+    }
+
+    fn poll_read(self: &Rc<Self>, worker: &Rc<Worker>, cx: &mut Context<'_>) {
+        if self.stalled.get() {
+            self.look_again(worker);
+        }
+        for _ in 0..READS_PER_POLL {
+            if self.stalled.get() || self.is_ending() {
+                return;
+            }
+            if self.outbound.borrow().outbox.len() > UNTAKEN_BYTES {
+                // The end of a write that empties the outbox wakes the task.
+                return;
+            }
+            match self.poll_read_once(worker, cx) {
+                Poll::Pending => return,
+                Poll::Ready(Ok(0)) => return self.end(worker, End::Lost),
+                Poll::Ready(Ok(_)) => self.last_heard.set(worker.now_s()),
+                Poll::Ready(Err(error)) => {
+                    tracing::debug!(peer = %self.peer, %error, "connection lost");
+                    return self.end(worker, End::Lost);
+                }
+            }
+        }
+        cx.waker().wake_by_ref();
+    }
+
+    fn poll_read_once(self: &Rc<Self>, worker: &Rc<Worker>, cx: &mut Context<'_>) -> Poll<std::io::Result<usize>> {
+        let mut shared = worker.read_buffer.borrow_mut();
+        let mut buf = ReadBuf::new(&mut shared);
+        match self.transport.borrow_mut().poll_read(cx, &mut buf) {
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(e)) => return Poll::Ready(Err(e)),
+            Poll::Pending => return Poll::Pending,
+        }
+        let data = buf.filled();
+        worker.counters.bytes_received.add(data.len() as u64);
+        worker.begin_read();
+        let mut inbound = self.inbound.borrow_mut();
+        if inbound.partial.is_empty() {
+            let used = self.handle_all(worker, &mut inbound, data);
+            if used < data.len() && !self.is_ending() {
+                inbound.partial = worker.spares.borrow_mut().take();
+                inbound.keep(&data[used..]);
+            }
+        } else {
+            inbound.keep(data);
+            self.handle_partial(worker, &mut inbound);
+        }
+        Poll::Ready(Ok(data.len()))
+    }
+
+    fn look_again(self: &Rc<Self>, worker: &Rc<Worker>) {
+        self.stalled.set(false);
+        let mut inbound = self.inbound.borrow_mut();
+        if matches!(inbound.phase, Phase::Opening(_)) || inbound.touching {
+            self.stalled.set(true);
+            return;
+        }
+        self.handle_partial(worker, &mut inbound);
+    }
+
+    fn handle_partial(self: &Rc<Self>, worker: &Rc<Worker>, inbound: &mut Inbound) {
+        let mut partial = std::mem::take(&mut inbound.partial);
+        let used = self.handle_all(worker, inbound, &partial);
+        partial.advance(used);
+        if partial.is_empty() || self.is_ending() {
+            worker.spares.borrow_mut().give(partial);
+        } else {
+            inbound.partial = partial;
+        }
+    }
+
+    /// Handles the whole packets at the front of `data` and returns how many bytes they took.
+    fn handle_all(self: &Rc<Self>, worker: &Rc<Worker>, inbound: &mut Inbound, data: &[u8]) -> usize {
+        let mut used = 0;
+        while used < data.len() {
+            let step = match mqtt::split(&data[used..], worker.limits.packet_size) {
+                Ok(Split::Whole { frame, len }) => {
+                    self.handle(worker, inbound, frame).map(|flow| (flow, len))
+                }
+                Ok(Split::Partial { need }) => {
+                    inbound.need = need;
+                    break;
+                }
+                Err(violation) => Err(Fault::Packet(violation)),
+            };
+            match step {
+                Ok((Flow::Next, len)) => used += len,
+                Ok((Flow::Stop, len)) => {
+                    self.stalled.set(true);
+                    return used + len;
+                }
+                Ok((Flow::Again, _)) => {
+                    self.stalled.set(true);
+                    worker.pause(self);
+                    return used;
+                }
+                Err(fault) => {
+                    self.fail(worker, inbound, fault);
+                    return data.len();
+                }
+            }
+            if self.is_ending() {
+                return data.len();
+            }
+        }
+        used
+    }
+
+    fn handle(self: &Rc<Self>, worker: &Rc<Worker>, inbound: &mut Inbound, frame: Frame<'_>) -> Result<Flow, Fault> {
+        match inbound.phase {
+            Phase::AwaitConnect => return self.on_first_packet(worker, inbound, frame),
+            Phase::Authenticating(_) => return self.on_packet_while_authenticating(worker, inbound, frame),
+            Phase::Opening(_) => return Ok(Flow::Again),
+            Phase::Open => {}
+        }
+        let version = inbound.version;
+        let packet = mqtt::decode(frame, version, Peer::Client)?;
+        worker.counters.packets_received.add(1);
+        match packet {
+            Packet::Publish(publish) => self.on_publish(worker, inbound, publish),
+            Packet::PubAck(ack) => self.on_acknowledgement(worker, mqtt::AckKind::PubAck, ack),
+            Packet::PubRec(ack) => self.on_acknowledgement(worker, mqtt::AckKind::PubRec, ack),
+            Packet::PubComp(ack) => self.on_acknowledgement(worker, mqtt::AckKind::PubComp, ack),
+            Packet::PubRel(ack) => self.on_release(worker, inbound, ack),
+            Packet::Subscribe(subscribe) => self.on_subscribe(worker, inbound, subscribe),
+            Packet::Unsubscribe(unsubscribe) => self.on_unsubscribe(worker, inbound, unsubscribe),
+            Packet::PingReq => Ok(self.on_ping(worker)),
+            Packet::Disconnect(disconnect) => self.on_disconnect(worker, inbound, disconnect),
+            Packet::Auth(auth) => self.on_re_authentication(worker, inbound, auth),
+            Packet::Connect(_) => Err(Fault::SecondConnect),
+            Packet::ConnAck(_) | Packet::SubAck(_) | Packet::UnsubAck(_) | Packet::PingResp => Err(Fault::FromServer),
+        }
+    }
+
+    /// MQTT-3.12.4-1.
+    fn on_ping(self: &Rc<Self>, worker: &Rc<Worker>) -> Flow {
+        self.with_writer(worker, |outbound, writer| {
+            mqtt::encode::pingresp(outbound.outbox.buffer(writer.spares));
+            writer.counters.packets_sent.add(1);
+        });
+        Flow::Next
+    }
+
+    /// Lets `write` append to the outbox, to be written at the end of the turn.
+    pub fn with_writer<R>(
+        self: &Rc<Self>,
+        worker: &Worker,
+        write: impl FnOnce(&mut Outbound, &mut Writer<'_>) -> R,
+    ) -> R {
+        let mut spares = worker.spares.borrow_mut();
+        let mut writer = Writer { spares: &mut spares, counters: &worker.counters, now: worker.now() };
+        let result = write(&mut self.outbound.borrow_mut(), &mut writer);
+        self.mark_dirty(worker);
+        result
+    }
+
+    pub fn mark_dirty(self: &Rc<Self>, worker: &Worker) {
+        if !self.dirty.replace(true) {
+            worker.dirty.borrow_mut().push(Rc::clone(self));
+        }
+    }
+
+    /// Writes what the outbox holds; called at the end of a turn, and by the task when the socket takes bytes again.
+    pub fn write(self: &Rc<Self>, worker: &Worker) {
+        self.dirty.set(false);
+        let mut outbound = self.outbound.borrow_mut();
+        let before = outbound.outbox.len();
+        let waker = self.waker.borrow();
+        let mut cx = Context::from_waker(&waker);
+        let drained = self.transport.borrow_mut().poll_drain(&mut cx, &mut outbound.outbox);
+        worker.counters.bytes_sent.add((before - outbound.outbox.len()) as u64);
+        let was_blocked = self.blocked.get();
+        match drained {
+            Poll::Ready(Ok(())) => {
+                outbound.outbox.release(&mut worker.spares.borrow_mut());
+                self.blocked.set(false);
+                if was_blocked || before > UNTAKEN_BYTES {
+                    // Reading may have been held back by what was not taken.
+                    waker.wake_by_ref();
+                }
+            }
+            Poll::Ready(Err(error)) => {
+                tracing::debug!(peer = %self.peer, %error, "connection lost");
+                self.blocked.set(false);
+                if self.end.get().is_none() {
+                    self.end.set(Some(End::Lost));
+                } else {
+                    self.cut_at.set(0);
+                }
+                waker.wake_by_ref();
+            }
+            Poll::Pending => self.blocked.set(true),
+        }
+        worker.account(outbound.account());
+        let walk_on = !self.blocked.get() && outbound.nothing_waits();
+        drop(outbound);
+        if walk_on {
+            self.read_more_retained(worker);
+        }
+    }
+
+    /// Whether the client has let more pass than the protocol or we allow; called by the worker's wheel.
+    ///
+    /// Returns the second in which to look again.
+    pub fn check_deadlines(self: &Rc<Self>, worker: &Rc<Worker>) -> u64 {
+        let now = worker.now_s();
+        if self.is_ending() {
+            if now >= self.cut_at.get() {
+                self.wake();
+            }
+            return self.cut_at.get().max(now + 1);
+        }
+        let mut inbound = self.inbound.borrow_mut();
+        let Some(session) = inbound.session.clone() else {
+            if now >= inbound.since_s + CONNECT_DEADLINE_S {
+                let opening = matches!(inbound.phase, Phase::Opening(_));
+                let fault = if opening { Fault::Unavailable } else { Fault::ConnectDeadline };
+                self.fail(worker, &mut inbound, fault);
+            }
+            return (inbound.since_s + CONNECT_DEADLINE_S).max(now + 1);
+        };
+        let Some(grace) = session.keep_alive_grace_s() else { return now + 3600 };
+        // What we do not read we cannot have heard.
+        let held_back = self.stalled.get() || self.outbound.borrow().outbox.len() > UNTAKEN_BYTES && !self.blocked.get();
+        if held_back {
+            self.last_heard.set(now);
+        }
+        let late_at = self.last_heard.get() + grace;
+        if now >= late_at {
+            worker.counters.keep_alive_timeouts.add(1);
+            self.fail(worker, &mut inbound, Fault::KeepAlive);
+            return now + CLOSE_DEADLINE_S;
+        }
+        late_at
+    }
+
+    pub fn version(&self) -> ProtocolVersion {
+        self.outbound.borrow().version
+    }
+}

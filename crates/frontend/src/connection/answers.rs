@@ -1,0 +1,136 @@
+//! What partitions answer to a connection.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use mqtt::ReasonCode;
+use partition::{Answer, Delivery, Direct, Message, PartitionId, Reply, SessionSlot};
+
+use super::Connection;
+use crate::fan_out::{FanOut, Manner};
+use crate::fault::Fault;
+use crate::outbound::{Delivered, EntryRef, Told};
+use crate::worker::Worker;
+
+impl Connection {
+    pub fn on_answer(self: &Rc<Self>, worker: &Rc<Worker>, answer: Answer) {
+        let from = answer.from;
+        let body = |place: usize| answer.bodies.get(place);
+        match &answer.reply {
+            Reply::Opened(opened) => self.on_opened(worker, opened),
+            Reply::Kick { epoch } => {
+                if self.epoch.get() == Some(*epoch) {
+                    self.kick(worker, Fault::TakenOver);
+                }
+            }
+            Reply::Refused { epoch, .. } => {
+                if self.epoch.get() == Some(*epoch) {
+                    self.kick(worker, Fault::TakenOver);
+                }
+            }
+            Reply::Touched { tag } => self.on_touched(*tag),
+            Reply::Attached { .. } => {}
+            Reply::Subscribed { tag, .. } => self.on_subscribed(worker, *tag),
+            Reply::Unsubscribed { tag, existed } => self.on_unsubscribed(worker, *tag, *existed),
+            Reply::Published { tag, matched } => {
+                let reason = if *matched { ReasonCode::Success } else { ReasonCode::NoMatchingSubscribers };
+                self.on_published(worker, *tag, reason);
+                self.resume();
+            }
+            Reply::Rejected { tag } => self.on_rejected(worker, from, *tag, body(0)),
+            Reply::Released { tag, found } => self.on_released(worker, *tag, *found),
+            Reply::Deliver(delivery) => {
+                if let Some(body) = body(0) {
+                    self.on_deliver(worker, from, delivery, body);
+                }
+            }
+            Reply::Received { session, entry, packet_id } => {
+                self.on_entry_received(worker, from, *session, *entry, *packet_id);
+            }
+            Reply::Direct(direct) => {
+                if let Some(body) = body(0) {
+                    self.on_direct(worker, direct, body);
+                }
+            }
+            Reply::Retained { messages, more, .. } => {
+                for (direct, body) in messages.iter().zip(&answer.bodies) {
+                    self.on_direct(worker, direct, body);
+                }
+                if let Some(more) = more {
+                    self.keep_read(from, more.clone());
+                    self.with_writer(worker, |_, _| {});
+                }
+            }
+        }
+    }
+
+    fn on_deliver(self: &Rc<Self>, worker: &Rc<Worker>, from: PartitionId, delivery: &Delivery, body: &Bytes) {
+        if self.epoch.get().is_none() || self.is_ending() {
+            return;
+        }
+        let delivered = self.with_writer(worker, |outbound, writer| outbound.deliver_entry(from, delivery, body, writer));
+        if delivered == Delivered::Dropped {
+            let entry = EntryRef { partition: from, session: delivery.session, entry: delivery.entry };
+            self.tell(worker, &[Told { entry, step: partition::Step::Done }]);
+        }
+    }
+
+    fn on_entry_received(
+        self: &Rc<Self>,
+        worker: &Rc<Worker>,
+        partition: PartitionId,
+        session: SessionSlot,
+        entry: u64,
+        packet_id: mqtt::PacketId,
+    ) {
+        let entry = EntryRef { partition, session, entry };
+        self.with_writer(worker, |outbound, writer| outbound.release(entry, packet_id, writer));
+    }
+
+    /// A message that a partition has matched and does not keep for this client.
+    pub fn on_direct(self: &Rc<Self>, worker: &Rc<Worker>, direct: &Direct, body: &Bytes) {
+        let Ok(message) = Message::parse(body) else { return };
+        let mut fan_out = FanOut::kept(&message, body, worker.now());
+        if fan_out.is_expired() {
+            return;
+        }
+        let manner =
+            Manner { qos: direct.qos, retain: direct.retain, subscription_ids: &direct.subscription_ids };
+        if self.is_ending() {
+            let session = self.session();
+            let from = session.as_ref().map(|s| s.client_id());
+            worker.redeliver(direct.share.as_ref(), direct.qos, body, from);
+            return;
+        }
+        self.with_writer(worker, |outbound, writer| {
+            outbound.deliver(&mut fan_out, manner, direct.share.as_ref(), writer)
+        });
+    }
+
+    /// The disk is full: MQTT 5 clients are told, the others wait with what they have sent.
+    fn on_rejected(
+        self: &Rc<Self>,
+        worker: &Rc<Worker>,
+        from: PartitionId,
+        tag: partition::Tag,
+        command: Option<&Bytes>,
+    ) {
+        worker.counters.rejected_disk.add(1);
+        if self.version().is_v5() {
+            self.on_published(worker, tag, ReasonCode::QuotaExceeded);
+            self.resume();
+        } else if let Some(command) = command {
+            self.inbound.borrow_mut().refused.push((from, Box::from(&command[..])));
+            worker.retry_later(self);
+        }
+    }
+
+    /// Sends again, in their order, the publishes that a full disk refused.
+    pub fn retry_refused(self: &Rc<Self>, worker: &Rc<Worker>) {
+        let refused = std::mem::take(&mut self.inbound.borrow_mut().refused);
+        for (partition, command) in refused {
+            worker.send_encoded(partition, &command);
+        }
+        self.resume();
+    }
+}

@@ -1,0 +1,196 @@
+//! CONNECT: who the client is, what it gets of what it asks for, and the opening of its session.
+
+use std::cell::Cell;
+use std::num::NonZeroU32;
+use std::rc::Rc;
+
+use auth::Principal;
+use mqtt::{ConnAck, Connect, Frame, Packet, PacketType, Peer, ProtocolVersion, ReasonCode};
+use partition::{Close, Command, Message, Open, Opened, SessionKind, Will};
+
+use super::session::{Inbound, Opening, Phase, Session};
+use super::{Connection, End, Flow};
+use crate::fault::Fault;
+use crate::outbound::ClientLimits;
+use crate::worker::Worker;
+
+/// How many messages of a persistent session a partition may hand out ahead of their acknowledgement, at the most.
+const WINDOW: u16 = 256;
+
+impl Connection {
+    pub(super) fn on_first_packet(
+        self: &Rc<Self>,
+        worker: &Rc<Worker>,
+        inbound: &mut Inbound,
+        frame: Frame<'_>,
+    ) -> Result<Flow, Fault> {
+        if frame.kind != PacketType::Connect {
+            return Err(Fault::NotConnect);
+        }
+        // Even a malformed CONNECT says how a CONNACK to it must look.
+        if let Ok(version) = ProtocolVersion::of_connect(frame.body) {
+            inbound.version = version;
+            self.outbound.borrow_mut().version = version;
+        }
+        let packet = mqtt::decode(frame, inbound.version, Peer::Client)?;
+        worker.counters.packets_received.add(1);
+        let Packet::Connect(connect) = packet else { return Err(Fault::NotConnect) };
+        if connect.authentication.is_some() {
+            self.begin_authentication(worker, inbound, *connect)
+        } else {
+            self.accept(worker, inbound, *connect, None, None)
+        }
+    }
+
+    /// Goes on with a client that may come in: asks its session home to open the session.
+    pub(super) fn accept(
+        self: &Rc<Self>,
+        worker: &Rc<Worker>,
+        inbound: &mut Inbound,
+        mut connect: Connect,
+        username: Option<String>,
+        authentication: Option<mqtt::Authentication>,
+    ) -> Result<Flow, Fault> {
+        let assigned = connect.client_id.is_empty();
+        if assigned {
+            // MQTT-3.1.3-6: unique; MQTT-3.2.2-16: told in CONNACK.
+            connect.client_id = worker.assign_client_id();
+        }
+        let username = username.or_else(|| connect.username.take());
+        let principal = Principal {
+            client_id: connect.client_id.as_str().into(),
+            username: username.map(String::into_boxed_str),
+        };
+        let will_allowed = connect.will.as_ref().is_none_or(|will| worker.policy.publish(&principal, &will.topic).is_some());
+        if worker.policy.connect(&principal).is_none() || !will_allowed {
+            worker.counters.authorization_deny.add(1);
+            return Err(Fault::Denied(ReasonCode::NotAuthorized));
+        }
+        worker.counters.authentication_successes.add(1);
+        let opening = Opening {
+            keep_alive: worker.bounded_keep_alive(connect.keep_alive),
+            session_expiry: session_expiry(&connect, worker.limits.session_expiry),
+            assigned,
+            authentication,
+            principal,
+            connect,
+        };
+        let will = opening.connect.will.as_ref().map(|will| Will {
+            delay: will.delay,
+            expiry: worker.bounded_expiry(will.expiry),
+            message: Message {
+                topic: &will.topic,
+                qos: will.qos,
+                retain: will.retain,
+                expires: None,
+                properties: &will.properties,
+                payload: &will.payload,
+            },
+        });
+        let open = Open {
+            owner: self.owner,
+            client_id: &opening.principal.client_id,
+            clean_start: opening.connect.clean_start,
+            session_expiry: opening.session_expiry,
+            will,
+        };
+        worker.send_home(open.client_id, &Command::Open(open.clone()));
+        inbound.phase = Phase::Opening(Box::new(opening));
+        Ok(Flow::Stop)
+    }
+
+    /// The session home has opened the session: CONNACK.
+    pub(super) fn on_opened(self: &Rc<Self>, worker: &Rc<Worker>, opened: &Opened) {
+        let mut inbound = self.inbound.borrow_mut();
+        let Phase::Opening(opening) = std::mem::replace(&mut inbound.phase, Phase::Open) else { return };
+        if self.is_ending() {
+            // The connection went meanwhile, and so does the session it would have had.
+            inbound.phase = Phase::AwaitConnect;
+            let client_id = &*opening.principal.client_id;
+            let close = Close { client_id, epoch: opened.epoch, session_expiry: None, publish_will: true };
+            worker.send_home(client_id, &Command::Close(close));
+            self.wake();
+            return;
+        }
+        let connect = &opening.connect;
+        let receive_maximum = connect.receive_maximum.map_or(u16::MAX, |n| n.get());
+        let receive_maximum = receive_maximum.min(worker.limits.client_receive_maximum.get());
+        let persistent = opened.kind == SessionKind::Persistent;
+        self.outbound.borrow_mut().set_limits(&ClientLimits {
+            version: connect.version,
+            maximum_packet_size: connect.maximum_packet_size.map(NonZeroU32::get),
+            receive_maximum,
+            topic_alias_maximum: connect.topic_alias_maximum,
+            persistent,
+        });
+        let connack = self.connack(worker, &opening, opened.session_present);
+        let session = Rc::new(Session {
+            epoch: opened.epoch,
+            kind: opened.kind,
+            home: worker.home_of_client(&opening.principal.client_id),
+            keep_alive: opening.keep_alive,
+            session_expiry: opening.session_expiry,
+            window: receive_maximum.min(WINDOW),
+            method: connect.authentication.as_ref().map(|a| a.method.clone()),
+            touched: Cell::new(opened.touched),
+            principal: opening.principal,
+        });
+        inbound.session = Some(Rc::clone(&session));
+        self.epoch.set(Some(session.epoch));
+        drop(inbound);
+        self.with_writer(worker, |outbound, writer| {
+            mqtt::encode::connack(outbound.outbox.buffer(writer.spares), outbound.version, &connack);
+            writer.counters.packets_sent.add(1);
+        });
+        worker.counters.clients.add(1);
+        if persistent {
+            worker.attach(self, &session);
+        }
+        if let Some(grace) = session.keep_alive_grace_s() {
+            worker.watch(self, worker.now_s() + grace);
+        }
+        self.resume();
+    }
+
+    fn connack(&self, worker: &Worker, opening: &Opening, session_present: bool) -> ConnAck {
+        let limits = &worker.limits;
+        let connect = &opening.connect;
+        let response_information =
+            connect.request_response_information.then(|| format!("clients/{}", opening.principal.client_id));
+        ConnAck {
+            session_present,
+            reason: ReasonCode::Success,
+            session_expiry: (opening.session_expiry != connect.session_expiry.unwrap_or(0))
+                .then_some(opening.session_expiry),
+            receive_maximum: Some(limits.receive_maximum),
+            maximum_packet_size: NonZeroU32::new(limits.packet_size),
+            assigned_client_id: opening.assigned.then(|| opening.principal.client_id.to_string()),
+            topic_alias_maximum: limits.topic_alias_maximum,
+            server_keep_alive: (opening.keep_alive != connect.keep_alive).then_some(opening.keep_alive),
+            response_information,
+            authentication: opening.authentication.clone(),
+            ..ConnAck::default()
+        }
+    }
+
+    /// Answers a CONNECT with an error and ends the connection.
+    pub(super) fn refuse(self: &Rc<Self>, worker: &Rc<Worker>, version: ProtocolVersion, reason: ReasonCode) {
+        self.with_writer(worker, |outbound, writer| {
+            let connack = ConnAck { reason, ..ConnAck::default() };
+            mqtt::encode::connack(outbound.outbox.buffer(writer.spares), version, &connack);
+            writer.counters.packets_sent.add(1);
+        });
+        self.end(worker, End::Refused);
+    }
+}
+
+/// Seconds for which the session outlives its connection. Before MQTT 5, a session is either clean or lives as long
+/// as the server's bound allows.
+fn session_expiry(connect: &Connect, bound: u32) -> u32 {
+    let asked = match (connect.version.is_v5(), connect.clean_start) {
+        (true, _) => connect.session_expiry.unwrap_or(0),
+        (false, true) => 0,
+        (false, false) => u32::MAX,
+    };
+    asked.min(bound)
+}

@@ -1,0 +1,164 @@
+//! The end of a connection, whoever ends it: what the client is still told, and what becomes of its session.
+
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use bytes::BytesMut;
+use mqtt::{Disconnect, ReasonCode};
+use partition::{Close, Command, Detach, Origin, Publish, Scope, SessionKind};
+
+use super::session::{Inbound, Phase};
+use super::{CLOSE_DEADLINE_S, Connection, Flow};
+use crate::fault::Fault;
+use crate::worker::Worker;
+
+/// Why a connection is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The network connection went away.
+    Lost,
+    /// CONNECT was refused.
+    Refused,
+    /// The client sent DISCONNECT.
+    ByClient { with_will: bool, session_expiry: Option<u32> },
+    /// The server ends it.
+    ByServer(Fault),
+}
+
+impl Connection {
+    pub(super) fn on_disconnect(
+        self: &Rc<Self>,
+        worker: &Rc<Worker>,
+        inbound: &mut Inbound,
+        disconnect: Disconnect,
+    ) -> Result<Flow, Fault> {
+        let kept = inbound.session.as_ref().is_some_and(|s| s.session_expiry > 0);
+        if disconnect.session_expiry.is_some_and(|expiry| expiry > 0) && !kept {
+            return Err(Fault::SessionExpiryRaised);
+        }
+        let session_expiry = disconnect.session_expiry.map(|expiry| expiry.min(worker.limits.session_expiry));
+        // MQTT-3.1.2-10: only reason 0x00 takes the will away.
+        let with_will = disconnect.reason != ReasonCode::Success;
+        self.end_with(worker, inbound, End::ByClient { with_will, session_expiry });
+        Ok(Flow::Next)
+    }
+
+    /// Ends the connection because of `fault`, telling the client why as far as its version knows how.
+    pub(super) fn fail(self: &Rc<Self>, worker: &Rc<Worker>, inbound: &mut Inbound, fault: Fault) {
+        if self.is_ending() {
+            return;
+        }
+        if fault.is_clients() {
+            worker.counters.protocol_errors.add(u64::from(matches!(fault, Fault::Packet(_))));
+            let client_id = inbound.session.as_ref().map_or("", |s| s.client_id());
+            tracing::info!(peer = %self.peer, client_id, reason = %fault, "connection closed");
+        }
+        match inbound.phase {
+            Phase::Open => {
+                if inbound.version.is_v5() {
+                    self.write_disconnect(worker, fault.reason());
+                }
+                self.end_with(worker, inbound, End::ByServer(fault));
+            }
+            // MQTT-3.1.4-1 and -2: before CONNACK, an error is told by CONNACK; no CONNECT, no answer.
+            _ if matches!(fault, Fault::NotConnect | Fault::ConnectDeadline) => {
+                self.end_with(worker, inbound, End::ByServer(fault));
+            }
+            _ => {
+                worker.counters.authentication_deny.add(u64::from(matches!(fault, Fault::Denied(_))));
+                inbound.phase = Phase::AwaitConnect;
+                self.refuse(worker, inbound.version, fault.reason());
+            }
+        }
+    }
+
+    /// As [`Self::fail`], for those who do not hold `inbound`.
+    pub fn kick(self: &Rc<Self>, worker: &Rc<Worker>, fault: Fault) {
+        let mut inbound = self.inbound.borrow_mut();
+        self.fail(worker, &mut inbound, fault);
+    }
+
+    fn write_disconnect(self: &Rc<Self>, worker: &Worker, reason: ReasonCode) {
+        self.with_writer(worker, |outbound, writer| {
+            let disconnect = Disconnect { reason, session_expiry: None, reason_string: None, server_reference: None };
+            mqtt::encode::disconnect(outbound.outbox.buffer(writer.spares), outbound.version, &disconnect);
+            writer.counters.packets_sent.add(1);
+        });
+    }
+
+    /// Ends the connection. The session is closed at once; the task writes what is left and goes.
+    pub(super) fn end(self: &Rc<Self>, worker: &Rc<Worker>, end: End) {
+        if self.end.get().is_none() {
+            self.end.set(Some(end));
+            self.cut_at.set(worker.now_s() + CLOSE_DEADLINE_S);
+            worker.watch(self, worker.now_s() + CLOSE_DEADLINE_S);
+            self.wake();
+        }
+    }
+
+    fn end_with(self: &Rc<Self>, worker: &Rc<Worker>, inbound: &mut Inbound, end: End) {
+        self.end(worker, end);
+        inbound.partial = BytesMut::new();
+    }
+
+    /// The task's last steps: the last bytes, goodbye at the transport's level, the session's end.
+    pub(super) fn poll_end(self: &Rc<Self>, worker: &Rc<Worker>, end: End, cx: &mut Context<'_>) -> Poll<()> {
+        if matches!(self.inbound.borrow().phase, Phase::Opening(_)) {
+            // The session home is about to open a session; `on_opened` closes it.
+            return Poll::Pending;
+        }
+        self.close_session(worker, end);
+        if self.blocked.get() || self.dirty.get() {
+            self.write(worker);
+        }
+        let cut = worker.now_s() >= self.cut_at.get();
+        if self.blocked.get() && !cut && end != End::Lost {
+            return Poll::Pending;
+        }
+        if end != End::Lost && !cut && self.transport.borrow_mut().poll_shutdown(cx).is_pending() {
+            return Poll::Pending;
+        }
+        worker.forget(self);
+        Poll::Ready(())
+    }
+
+    /// Tells the partitions that the session's connection is gone; once.
+    fn close_session(self: &Rc<Self>, worker: &Rc<Worker>, end: End) {
+        let mut inbound = self.inbound.borrow_mut();
+        inbound.phase = Phase::AwaitConnect;
+        let Some(session) = inbound.session.take() else { return };
+        drop(inbound);
+        worker.counters.clients.subtract(1);
+        let (publish_will, session_expiry) = match end {
+            End::ByClient { with_will, session_expiry } => (with_will, session_expiry),
+            End::Lost | End::Refused | End::ByServer(_) => (true, None),
+        };
+        let client_id = session.client_id();
+        if session.kind == SessionKind::Persistent {
+            for partition in session.touched.get().iter() {
+                worker.send(partition, &Command::Detach(Detach { client_id, epoch: session.epoch }));
+            }
+        }
+        let close = Close { client_id, epoch: session.epoch, session_expiry, publish_will };
+        worker.send(session.home, &Command::Close(close));
+        let left = self.outbound.borrow_mut().take_shared();
+        for shared in left {
+            worker.give_to_another_member(&shared, client_id);
+        }
+    }
+}
+
+impl Worker {
+    /// A message for a shared subscription that its member did not acknowledge goes to another member (MQTT 5, 4.8.2).
+    pub fn give_to_another_member(&self, shared: &crate::outbound::Shared, from: &str) {
+        let Ok(mut message) = partition::Message::parse(&shared.body) else { return };
+        message.qos = shared.qos;
+        let publish = Publish {
+            reply: None,
+            origin: Origin::Redelivery { share: &shared.share, from },
+            scope: Scope::Everyone,
+            message,
+        };
+        self.send(self.home_of_topic(message.topic), &Command::Publish(publish));
+    }
+}

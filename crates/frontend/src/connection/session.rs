@@ -1,0 +1,203 @@
+//! What a connection knows of its client: before CONNECT, while its session is opened, and after.
+
+use std::cell::Cell;
+use std::collections::HashSet;
+use std::rc::Rc;
+
+use auth::{Exchange, Principal};
+use bytes::BytesMut;
+use mqtt::{Connect, PacketId, ProtocolVersion, ReasonCode};
+use partition::{Epoch, PartitionId, PartitionSet, SessionKind, Tag};
+
+use crate::aliases::IncomingAliases;
+use crate::pending_acks::{PendingAcks, REQUEST_TAG};
+
+/// How far the connection is.
+pub(crate) enum Phase {
+    AwaitConnect,
+    /// An AUTH exchange is under way (MQTT 5, 4.12).
+    Authenticating(Box<Authenticating>),
+    /// CONNECT is accepted; its session home has not answered yet.
+    Opening(Box<Opening>),
+    Open,
+}
+
+pub(crate) struct Authenticating {
+    pub connect: Connect,
+    pub method: String,
+    pub exchange: Box<dyn Exchange>,
+}
+
+/// What is settled while the session home works.
+pub(crate) struct Opening {
+    pub connect: Connect,
+    pub principal: Principal,
+    /// Set when the server chose the client id (MQTT-3.2.2-16).
+    pub assigned: bool,
+    /// Seconds after the server's bound, and whether the bound changed it (MQTT-3.2.2-21).
+    pub keep_alive: u16,
+    pub session_expiry: u32,
+    /// For CONNACK: method and final data of an AUTH exchange.
+    pub authentication: Option<mqtt::Authentication>,
+}
+
+/// A client's session as this connection holds it; what does not change while it does.
+pub(crate) struct Session {
+    pub principal: Principal,
+    pub epoch: Epoch,
+    pub kind: SessionKind,
+    pub home: PartitionId,
+    /// Seconds; 0 is off.
+    pub keep_alive: u16,
+    pub session_expiry: u32,
+    /// What a partition may have handed out unacknowledged.
+    pub window: u16,
+    /// Method of enhanced authentication, which a re-authentication must name again (MQTT-4.12.1-1).
+    pub method: Option<String>,
+    /// Partitions where the session home knows this session to have something.
+    pub touched: Cell<PartitionSet>,
+}
+
+impl Session {
+    pub fn client_id(&self) -> &str {
+        &self.principal.client_id
+    }
+
+    /// MQTT-3.1.2-22: one and a half times the keep alive, in seconds; `None` without one.
+    pub fn keep_alive_grace_s(&self) -> Option<u64> {
+        (self.keep_alive > 0).then(|| (u64::from(self.keep_alive) * 3).div_ceil(2))
+    }
+}
+
+/// A request whose parts are answered by partitions.
+pub(crate) struct Request {
+    number: u32,
+    outstanding: usize,
+    kind: RequestKind,
+}
+
+pub(crate) enum RequestKind {
+    /// Codes are what SUBACK will carry; `sys` the filters that `$SYS` values are to be looked up for.
+    Subscribe { id: PacketId, codes: Vec<ReasonCode>, sys: Vec<String> },
+    /// Parts are filters; a filter's code turns to success with the first partition that had it.
+    Unsubscribe { id: PacketId, codes: Vec<ReasonCode> },
+    Release { id: PacketId, found: bool },
+    /// Subscriptions wait for the session home to note which partitions they touch.
+    Touch { partitions: PartitionSet },
+    /// A publish that later ones of its QoS may not overtake, and that is not acknowledged to the client.
+    Fence,
+}
+
+/// What the client has said and is waiting for.
+pub(crate) struct Inbound {
+    pub phase: Phase,
+    pub version: ProtocolVersion,
+    /// Second in which the connection was accepted.
+    pub since_s: u64,
+    pub session: Option<Rc<Session>>,
+    /// The beginning of a packet, or packets that may not be looked at yet.
+    pub partial: BytesMut,
+    /// Bytes the packet at the front of `partial` needs in total.
+    pub need: usize,
+    pub acks: PendingAcks,
+    /// QoS 1 and 2 publishes not yet acknowledged in full, against our Receive Maximum.
+    pub unacknowledged: u16,
+    /// QoS 2 publishes of a transient session that were received and not yet released.
+    pub received: HashSet<PacketId, ahash::RandomState>,
+    /// QoS 2 publishes of a persistent session: where they were sent.
+    pub releases: Vec<(PacketId, PartitionId)>,
+    pub aliases: IncomingAliases,
+    /// Per QoS: publishes under way through a partition that deliver to everybody, which none may overtake.
+    pub fences: [u32; 3],
+    requests: Vec<Request>,
+    next_request: u32,
+    /// A SUBSCRIBE waits for its `Touched`.
+    pub touching: bool,
+    /// Publishes of a 3.1.1 client that a full disk refused, to be sent again: (partition, encoded command).
+    pub refused: Vec<(PartitionId, Box<[u8]>)>,
+    pub re_authentication: Option<Box<dyn Exchange>>,
+}
+
+impl Inbound {
+    pub fn new(since_s: u64) -> Self {
+        Self {
+            phase: Phase::AwaitConnect,
+            version: ProtocolVersion::V5,
+            since_s,
+            session: None,
+            partial: BytesMut::new(),
+            need: 0,
+            acks: PendingAcks::default(),
+            unacknowledged: 0,
+            received: HashSet::default(),
+            releases: Vec::new(),
+            aliases: IncomingAliases::default(),
+            fences: [0; 3],
+            requests: Vec::new(),
+            next_request: 0,
+            touching: false,
+            refused: Vec::new(),
+            re_authentication: None,
+        }
+    }
+
+    /// Keeps the beginning of a packet. Memory is reserved as its bytes come, never for its announced length alone.
+    pub fn keep(&mut self, data: &[u8]) {
+        const RESERVE_BYTES: usize = 1024 * 1024;
+        if self.partial.len() + data.len() > self.partial.capacity() {
+            let expected = self.need.saturating_sub(self.partial.len()).min(RESERVE_BYTES);
+            self.partial.reserve(expected.max(data.len()));
+        }
+        self.partial.extend_from_slice(data);
+    }
+
+    /// Begins a request of `outstanding` parts and returns the tag of part 0; see [`part_tag`].
+    pub fn begin_request(&mut self, outstanding: usize, kind: RequestKind) -> Tag {
+        let number = self.next_request;
+        self.next_request = (number + 1) % REQUEST_NUMBERS;
+        self.requests.push(Request { number, outstanding, kind });
+        Tag(REQUEST_TAG | number << PART_BITS)
+    }
+
+    /// Takes the answer to one part, which `note` is told. Returns the request when it was the last one.
+    pub fn part_answered(&mut self, tag: Tag, note: impl FnOnce(&mut RequestKind, u16)) -> Option<RequestKind> {
+        let number = (tag.0 & !REQUEST_TAG) >> PART_BITS;
+        let place = self.requests.iter().position(|r| r.number == number)?;
+        let request = &mut self.requests[place];
+        note(&mut request.kind, tag.0 as u16);
+        request.outstanding = request.outstanding.saturating_sub(1);
+        (request.outstanding == 0).then(|| self.requests.remove(place).kind)
+    }
+}
+
+/// A request's tag is [`REQUEST_TAG`], its number, and in the lowest bits which of its parts is meant.
+const PART_BITS: u32 = 16;
+const REQUEST_NUMBERS: u32 = 1 << (31 - PART_BITS);
+
+/// Tag of part `part` of a request.
+pub(crate) fn part_tag(request: Tag, part: u16) -> Tag {
+    Tag(request.0 | u32::from(part))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_ends_with_its_last_part() {
+        let mut inbound = Inbound::new(0);
+        let other = inbound.begin_request(1, RequestKind::Fence);
+        let id = PacketId::new(1).unwrap();
+        let tag = inbound.begin_request(2, RequestKind::Release { id, found: false });
+        let note = |kind: &mut RequestKind, part: u16| {
+            if let RequestKind::Release { found, .. } = kind {
+                *found |= part == 7;
+            }
+        };
+        assert!(inbound.part_answered(part_tag(tag, 7), note).is_none());
+        let done = inbound.part_answered(tag, note);
+        assert!(matches!(done, Some(RequestKind::Release { found: true, .. })));
+        assert!(inbound.part_answered(tag, note).is_none());
+        assert!(matches!(inbound.part_answered(other, note), Some(RequestKind::Fence)));
+    }
+}

@@ -1,0 +1,64 @@
+//! Why the server ends a connection, and what it tells the client.
+
+use mqtt::{ReasonCode, Violation};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Fault {
+    #[error(transparent)]
+    Packet(#[from] Violation),
+    #[error("the first packet is not CONNECT (MQTT-3.1.0-1)")]
+    NotConnect,
+    #[error("a second CONNECT (MQTT-3.1.0-2)")]
+    SecondConnect,
+    #[error("a packet that only a server sends")]
+    FromServer,
+    #[error("topic alias above the announced maximum or not set before (3.3.2.3.4)")]
+    TopicAlias,
+    #[error("more QoS 1 and 2 publishes unacknowledged than the announced Receive Maximum (MQTT-3.3.4-9)")]
+    ReceiveMaximum,
+    #[error("an acknowledgement that does not belong to the QoS of what is in flight (MQTT-4.3.3)")]
+    UnexpectedAcknowledgement,
+    #[error("session expiry interval raised from 0 in DISCONNECT (3.14.2.2.2)")]
+    SessionExpiryRaised,
+    #[error("AUTH outside of an exchange or with another method (MQTT-4.12.0-4, MQTT-4.12.1-1)")]
+    Authentication,
+    #[error("authentication was denied with {0:?}")]
+    Denied(ReasonCode),
+    #[error("nothing received for 1.5 times the keep alive (MQTT-3.1.2-22)")]
+    KeepAlive,
+    #[error("no CONNECT within {} s", crate::connection::CONNECT_DEADLINE_S)]
+    ConnectDeadline,
+    #[error("the client id connected again (MQTT-3.1.4-3)")]
+    TakenOver,
+    #[error("the server is shutting down")]
+    ShuttingDown,
+    #[error("the partition that holds the session does not answer")]
+    Unavailable,
+}
+
+impl Fault {
+    pub fn reason(self) -> ReasonCode {
+        match self {
+            Self::Packet(violation) => violation.reason(),
+            Self::NotConnect
+            | Self::SecondConnect
+            | Self::FromServer
+            | Self::UnexpectedAcknowledgement
+            | Self::SessionExpiryRaised
+            | Self::Authentication => ReasonCode::ProtocolError,
+            Self::TopicAlias => ReasonCode::TopicAliasInvalid,
+            Self::ReceiveMaximum => ReasonCode::ReceiveMaximumExceeded,
+            Self::Denied(reason) => reason,
+            Self::KeepAlive => ReasonCode::KeepAliveTimeout,
+            Self::ConnectDeadline => ReasonCode::MaximumConnectTime,
+            Self::TakenOver => ReasonCode::SessionTakenOver,
+            Self::ShuttingDown => ReasonCode::ServerShuttingDown,
+            Self::Unavailable => ReasonCode::ServerUnavailable,
+        }
+    }
+
+    /// Whether the client is at fault, hence worth a line in the log at `info`.
+    pub fn is_clients(self) -> bool {
+        !matches!(self, Self::TakenOver | Self::ShuttingDown | Self::Unavailable)
+    }
+}

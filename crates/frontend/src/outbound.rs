@@ -1,0 +1,453 @@
+//! What a client is owed: the messages in flight to it, those that wait for its window, the bytes in its outbox.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use mqtt::{AckKind, PacketId, ProtocolVersion, QoS, ReasonCode};
+use partition::{Delivery, Message, PartitionId, SessionSlot, Step, SubscriptionIds, Timestamp};
+
+use crate::aliases::OutgoingAliases;
+use crate::counters::Counters;
+use crate::fault::Fault;
+use crate::fan_out::{FanOut, Manner, Personal};
+use crate::outbox::{Outbox, Spares};
+use crate::own_ids::{Awaiting, OwnIds};
+
+/// Bytes that may wait for a client before further QoS 0 messages for it are dropped.
+const QOS0_BACKLOG_BYTES: usize = 8 * 1024 * 1024;
+
+/// What a queue element costs beside its bytes.
+const WAITING_OVERHEAD: usize = 96;
+
+/// What a connection borrows from its worker to write.
+pub(crate) struct Writer<'a> {
+    pub spares: &'a mut Spares,
+    pub counters: &'a Counters,
+    pub now: Timestamp,
+}
+
+/// What became of a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Delivered {
+    /// In the outbox.
+    Sent,
+    /// Kept until the client's Receive Maximum allows it.
+    Waits,
+    /// Counted; will never be sent.
+    Dropped,
+}
+
+/// A queue entry of a partition, as its session knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct EntryRef {
+    pub partition: PartitionId,
+    pub session: SessionSlot,
+    pub entry: u64,
+}
+
+#[derive(Clone, Copy)]
+struct EntryInFlight {
+    entry: EntryRef,
+    awaiting: Awaiting,
+    /// A PUBREL sent again after a resumption takes nothing from the Receive Maximum.
+    counted: bool,
+}
+
+/// Who gives out packet identifiers, hence who knows what is in flight.
+enum InFlight {
+    /// A transient session: this connection.
+    Own { ids: OwnIds, shared: HashMap<PacketId, Shared, ahash::RandomState> },
+    /// A persistent session: the partitions.
+    Entries(HashMap<PacketId, EntryInFlight, ahash::RandomState>),
+}
+
+/// A message in flight for a shared subscription: somebody else gets it if this client leaves without acknowledging.
+pub(crate) struct Shared {
+    pub share: Arc<str>,
+    pub qos: QoS,
+    pub body: Bytes,
+}
+
+enum Source {
+    Own { share: Option<Arc<str>> },
+    Entry { entry: EntryRef, packet_id: PacketId, dup: bool },
+}
+
+struct Waiting {
+    body: Bytes,
+    qos: QoS,
+    retain: bool,
+    subscription_ids: SubscriptionIds,
+    source: Source,
+}
+
+impl Waiting {
+    fn bytes(&self) -> usize {
+        self.body.len() + WAITING_OVERHEAD
+    }
+}
+
+/// What a partition is to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub entry: EntryRef,
+    pub step: Step,
+}
+
+pub(crate) struct Outbound {
+    pub outbox: Outbox,
+    pub version: ProtocolVersion,
+    maximum_packet_size: usize,
+    /// The client's Receive Maximum.
+    window: u16,
+    in_flight: u16,
+    ids: InFlight,
+    waiting: VecDeque<Waiting>,
+    waiting_bytes: usize,
+    aliases: Option<Box<OutgoingAliases>>,
+    /// What the pool knows of.
+    accounted: usize,
+}
+
+/// What CONNECT said about what may be sent.
+pub(crate) struct ClientLimits {
+    pub version: ProtocolVersion,
+    pub maximum_packet_size: Option<u32>,
+    pub receive_maximum: u16,
+    pub topic_alias_maximum: u16,
+    pub persistent: bool,
+}
+
+impl Outbound {
+    /// Before CONNECT only an outbox.
+    pub fn new() -> Self {
+        Self {
+            outbox: Outbox::default(),
+            version: ProtocolVersion::V5,
+            maximum_packet_size: usize::MAX,
+            window: u16::MAX,
+            in_flight: 0,
+            ids: InFlight::Own { ids: OwnIds::default(), shared: HashMap::default() },
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
+            aliases: None,
+            accounted: 0,
+        }
+    }
+
+    pub fn set_limits(&mut self, limits: &ClientLimits) {
+        self.version = limits.version;
+        self.maximum_packet_size = limits.maximum_packet_size.map_or(usize::MAX, |n| n as usize);
+        self.window = limits.receive_maximum;
+        self.aliases = OutgoingAliases::new(limits.topic_alias_maximum);
+        if limits.persistent {
+            self.ids = InFlight::Entries(HashMap::default());
+        }
+    }
+
+    /// Bytes that wait for the client, in any form.
+    pub fn backlog(&self) -> usize {
+        self.outbox.len() + self.waiting_bytes
+    }
+
+    pub fn nothing_waits(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Forgets what was to be sent.
+    pub fn discard(&mut self) {
+        self.outbox = Outbox::default();
+        self.waiting.clear();
+        self.waiting_bytes = 0;
+    }
+
+    /// Change of the backlog since the last call, for the pool.
+    pub fn account(&mut self) -> i64 {
+        let now = self.backlog();
+        let delta = now as i64 - self.accounted as i64;
+        self.accounted = now;
+        delta
+    }
+
+    /// Delivers a message that no partition keeps for this client.
+    pub fn deliver(
+        &mut self,
+        fan_out: &mut FanOut<'_>,
+        manner: Manner<'_>,
+        share: Option<&Arc<str>>,
+        writer: &mut Writer<'_>,
+    ) -> Delivered {
+        let InFlight::Own { ids, .. } = &self.ids else {
+            // A persistent session gets QoS 1 and 2 from its queue.
+            debug_assert_eq!(manner.qos, QoS::AtMostOnce);
+            return self.send_qos0(fan_out, manner, writer);
+        };
+        if manner.qos == QoS::AtMostOnce {
+            return self.send_qos0(fan_out, manner, writer);
+        }
+        if self.in_flight < self.window && self.waiting.is_empty() && !ids.is_full() {
+            return self.send_own(fan_out, manner, share, writer);
+        }
+        self.wait(Waiting {
+            body: fan_out.owned(),
+            qos: manner.qos,
+            retain: manner.retain,
+            subscription_ids: manner.subscription_ids.into(),
+            source: Source::Own { share: share.cloned() },
+        });
+        Delivered::Waits
+    }
+
+    /// Delivers a queue entry of a persistent session. `Dropped`: tell its partition that it is done with.
+    pub fn deliver_entry(
+        &mut self,
+        partition: PartitionId,
+        delivery: &Delivery,
+        body: &Bytes,
+        writer: &mut Writer<'_>,
+    ) -> Delivered {
+        let entry = EntryRef { partition, session: delivery.session, entry: delivery.entry };
+        let waiting = Waiting {
+            body: body.clone(),
+            qos: delivery.qos,
+            retain: delivery.retain,
+            subscription_ids: delivery.subscription_ids.clone(),
+            source: Source::Entry { entry, packet_id: delivery.packet_id, dup: delivery.dup },
+        };
+        if self.in_flight < self.window && self.waiting.is_empty() {
+            return self.send_waiting(&waiting, writer);
+        }
+        self.wait(waiting);
+        Delivered::Waits
+    }
+
+    fn wait(&mut self, waiting: Waiting) {
+        self.waiting_bytes += waiting.bytes();
+        self.waiting.push_back(waiting);
+    }
+
+    /// Sends what waits, as far as the window allows. Entries that turn out undeliverable are added to `told`.
+    pub fn pump(&mut self, writer: &mut Writer<'_>, told: &mut Vec<Told>) {
+        while self.in_flight < self.window {
+            if matches!(&self.ids, InFlight::Own { ids, .. } if ids.is_full()) {
+                return;
+            }
+            let Some(waiting) = self.waiting.pop_front() else {
+                if self.waiting.capacity() > 64 {
+                    self.waiting = VecDeque::new();
+                }
+                return;
+            };
+            self.waiting_bytes -= waiting.bytes();
+            let delivered = self.send_waiting(&waiting, writer);
+            if let (Delivered::Dropped, Source::Entry { entry, .. }) = (delivered, &waiting.source) {
+                told.push(Told { entry: *entry, step: Step::Done });
+            }
+        }
+    }
+
+    fn send_waiting(&mut self, waiting: &Waiting, writer: &mut Writer<'_>) -> Delivered {
+        let Ok(message) = Message::parse(&waiting.body) else {
+            debug_assert!(false, "a kept message was encoded by us");
+            return Delivered::Dropped;
+        };
+        let mut fan_out = FanOut::kept(&message, &waiting.body, writer.now);
+        if fan_out.is_expired() {
+            writer.counters.expired_dropped.add(1);
+            return Delivered::Dropped;
+        }
+        let manner =
+            Manner { qos: waiting.qos, retain: waiting.retain, subscription_ids: &waiting.subscription_ids };
+        match &waiting.source {
+            Source::Own { share } => self.send_own(&mut fan_out, manner, share.as_ref(), writer),
+            Source::Entry { entry, packet_id, dup } => {
+                self.send_entry(&mut fan_out, manner, *entry, *packet_id, *dup, writer)
+            }
+        }
+    }
+
+    fn send_qos0(&mut self, fan_out: &mut FanOut<'_>, manner: Manner<'_>, writer: &mut Writer<'_>) -> Delivered {
+        if self.backlog() > QOS0_BACKLOG_BYTES {
+            writer.counters.qos0_dropped_outgoing.add(1);
+            return Delivered::Dropped;
+        }
+        self.write(fan_out, manner, None, false, writer)
+    }
+
+    fn send_own(
+        &mut self,
+        fan_out: &mut FanOut<'_>,
+        manner: Manner<'_>,
+        share: Option<&Arc<str>>,
+        writer: &mut Writer<'_>,
+    ) -> Delivered {
+        if self.is_too_large(fan_out, manner) {
+            writer.counters.too_large_dropped.add(1);
+            return Delivered::Dropped;
+        }
+        let awaiting = if manner.qos == QoS::AtLeastOnce { Awaiting::PubAck } else { Awaiting::PubRec };
+        let InFlight::Own { ids, shared } = &mut self.ids else { return Delivered::Dropped };
+        let Some(id) = ids.take(awaiting) else { return Delivered::Dropped };
+        if let Some(share) = share {
+            shared.insert(id, Shared { share: Arc::clone(share), qos: manner.qos, body: fan_out.owned() });
+        }
+        self.in_flight += 1;
+        self.write(fan_out, manner, Some(id), false, writer)
+    }
+
+    fn send_entry(
+        &mut self,
+        fan_out: &mut FanOut<'_>,
+        manner: Manner<'_>,
+        entry: EntryRef,
+        packet_id: PacketId,
+        dup: bool,
+        writer: &mut Writer<'_>,
+    ) -> Delivered {
+        if self.is_too_large(fan_out, manner) {
+            writer.counters.too_large_dropped.add(1);
+            return Delivered::Dropped;
+        }
+        let InFlight::Entries(entries) = &mut self.ids else { return Delivered::Dropped };
+        let awaiting = if manner.qos == QoS::AtLeastOnce { Awaiting::PubAck } else { Awaiting::PubRec };
+        entries.insert(packet_id, EntryInFlight { entry, awaiting, counted: true });
+        self.in_flight += 1;
+        self.write(fan_out, manner, Some(packet_id), dup, writer)
+    }
+
+    /// MQTT-3.1.2-24: a packet above the client's Maximum Packet Size is not sent.
+    fn is_too_large(&self, fan_out: &FanOut<'_>, manner: Manner<'_>) -> bool {
+        self.maximum_packet_size != usize::MAX
+            && fan_out.frame_len(self.version, manner, Personal { id: PacketId::new(1), dup: false, alias: None })
+                > self.maximum_packet_size
+    }
+
+    fn write(
+        &mut self,
+        fan_out: &mut FanOut<'_>,
+        manner: Manner<'_>,
+        id: Option<PacketId>,
+        dup: bool,
+        writer: &mut Writer<'_>,
+    ) -> Delivered {
+        if id.is_none() && self.is_too_large(fan_out, manner) {
+            writer.counters.too_large_dropped.add(1);
+            return Delivered::Dropped;
+        }
+        let alias = self.aliases.as_ref().and_then(|aliases| aliases.find(fan_out.topic));
+        // Telling an alias makes the packet a little longer; not where that would make it too long.
+        let alias = alias.filter(|alias| {
+            alias.known
+                || self.maximum_packet_size == usize::MAX
+                || fan_out.frame_len(self.version, manner, Personal { id, dup, alias: Some(*alias) })
+                    <= self.maximum_packet_size
+        });
+        fan_out.append(&mut self.outbox, writer.spares, self.version, manner, Personal { id, dup, alias });
+        if let (Some(alias), Some(aliases)) = (alias, &mut self.aliases) {
+            aliases.told(fan_out.topic, alias);
+        }
+        let counters = writer.counters;
+        counters.packets_sent.add(1);
+        counters.publishes_sent.add(1);
+        counters.payload_bytes_sent.add(fan_out.payload.len() as u64);
+        Delivered::Sent
+    }
+
+    /// Takes a PUBACK, PUBREC or PUBCOMP of the client.
+    ///
+    /// # Errors
+    /// A kind of acknowledgement that does not belong to the QoS of what is in flight under this identifier.
+    pub fn acknowledged(
+        &mut self,
+        kind: AckKind,
+        id: PacketId,
+        reason: ReasonCode,
+        writer: &mut Writer<'_>,
+    ) -> Result<Option<Told>, Fault> {
+        let awaiting = match &self.ids {
+            InFlight::Own { ids, .. } => ids.state(id),
+            InFlight::Entries(entries) => entries.get(&id).map_or(Awaiting::Nothing, |e| e.awaiting),
+        };
+        match (awaiting, kind) {
+            (Awaiting::PubAck, AckKind::PubAck) | (Awaiting::PubComp, AckKind::PubComp) => Ok(self.done(id)),
+            // MQTT-4.3.3: a PUBREC with an error ends the delivery.
+            (Awaiting::PubRec, AckKind::PubRec) if reason.is_error() => Ok(self.done(id)),
+            (Awaiting::PubRec | Awaiting::PubComp, AckKind::PubRec) => Ok(self.received(id, writer)),
+            (Awaiting::Nothing, AckKind::PubRec) => {
+                // The session does not know it (any more): the client may forget it.
+                self.write_ack(AckKind::PubRel, id, ReasonCode::PacketIdentifierNotFound, writer);
+                Ok(None)
+            }
+            (Awaiting::Nothing, _) => Ok(None),
+            _ => Err(Fault::UnexpectedAcknowledgement),
+        }
+    }
+
+    fn done(&mut self, id: PacketId) -> Option<Told> {
+        match &mut self.ids {
+            InFlight::Own { ids, shared } => {
+                ids.set(id, Awaiting::Nothing);
+                shared.remove(&id);
+                self.in_flight -= 1;
+                None
+            }
+            InFlight::Entries(entries) => {
+                let done = entries.remove(&id)?;
+                self.in_flight -= u16::from(done.counted);
+                Some(Told { entry: done.entry, step: Step::Done })
+            }
+        }
+    }
+
+    fn received(&mut self, id: PacketId, writer: &mut Writer<'_>) -> Option<Told> {
+        match &mut self.ids {
+            InFlight::Own { ids, shared } => {
+                ids.set(id, Awaiting::PubComp);
+                // Received is received: nobody else may get it now.
+                shared.remove(&id);
+                self.write_ack(AckKind::PubRel, id, ReasonCode::Success, writer);
+                None
+            }
+            // PUBREL goes out when the partition has noted it (`resend_release`).
+            InFlight::Entries(entries) => {
+                let entry = entries.get_mut(&id)?;
+                entry.awaiting = Awaiting::PubComp;
+                Some(Told { entry: entry.entry, step: Step::Received })
+            }
+        }
+    }
+
+    /// The partition has noted that the client has received an entry, now or before a resumption: PUBREL.
+    pub fn release(&mut self, entry: EntryRef, id: PacketId, writer: &mut Writer<'_>) {
+        if let InFlight::Entries(entries) = &mut self.ids {
+            entries
+                .entry(id)
+                .or_insert(EntryInFlight { entry, awaiting: Awaiting::PubComp, counted: false })
+                .awaiting = Awaiting::PubComp;
+            self.write_ack(AckKind::PubRel, id, ReasonCode::Success, writer);
+        }
+    }
+
+    pub fn write_ack(&mut self, kind: AckKind, id: PacketId, reason: ReasonCode, writer: &mut Writer<'_>) {
+        mqtt::encode::ack(self.outbox.buffer(writer.spares), self.version, kind, id, reason);
+        writer.counters.packets_sent.add(1);
+    }
+
+    /// Messages for shared subscriptions that the client has not acknowledged, oldest first, in flight and waiting.
+    pub fn take_shared(&mut self) -> Vec<Shared> {
+        let mut left = Vec::new();
+        if let InFlight::Own { shared, .. } = &mut self.ids {
+            let mut in_flight: Vec<_> = shared.drain().collect();
+            in_flight.sort_by_key(|(id, _)| *id);
+            left.extend(in_flight.into_iter().map(|(_, shared)| shared));
+        }
+        for waiting in self.waiting.drain(..) {
+            if let Source::Own { share: Some(share) } = waiting.source {
+                left.push(Shared { share, qos: waiting.qos, body: waiting.body });
+            }
+        }
+        self.waiting_bytes = 0;
+        left
+    }
+}

@@ -1,0 +1,49 @@
+//! The memory that messages waiting for clients may take, over all workers of a frontend.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+/// Publishes that would have to wait are refused or slowed from this share of the pool on (AIO memory profiles).
+const PRESSURE_PERCENT: i64 = 75;
+
+pub(crate) struct Pool {
+    used: AtomicI64,
+    pressure_from: i64,
+}
+
+impl Pool {
+    pub fn new(limit_bytes: u64) -> Self {
+        let limit = i64::try_from(limit_bytes).unwrap_or(i64::MAX / 100);
+        Self { used: AtomicI64::new(0), pressure_from: limit / 100 * PRESSURE_PERCENT }
+    }
+
+    /// Adds (or takes away) bytes. Workers call it once per turn with the sum of the turn.
+    pub fn add(&self, delta: i64) {
+        if delta != 0 {
+            self.used.fetch_add(delta, Ordering::Relaxed);
+        }
+    }
+
+    pub fn is_under_pressure(&self) -> bool {
+        self.used.load(Ordering::Relaxed) >= self.pressure_from
+    }
+
+    pub fn used_bytes(&self) -> u64 {
+        u64::try_from(self.used.load(Ordering::Relaxed)).unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pressure_begins_at_three_quarters_and_ends_below() {
+        let pool = Pool::new(1000);
+        pool.add(749);
+        assert!(!pool.is_under_pressure());
+        pool.add(1);
+        assert!(pool.is_under_pressure());
+        pool.add(-1);
+        assert!(!pool.is_under_pressure());
+    }
+}

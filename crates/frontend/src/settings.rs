@@ -1,0 +1,81 @@
+//! What a frontend is told at its start.
+
+use std::net::TcpListener;
+use std::num::NonZeroU16;
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth::{EnhancedMethods, Policy};
+use link::{inbox, mailbox};
+use partition::{Answer, Routes};
+use rustls::ServerConfig;
+use rustls::server::ClientHello;
+
+/// Everything a frontend needs.
+pub struct Settings {
+    pub listeners: Vec<Listener>,
+    pub limits: Limits,
+    /// Memory for messages that wait for clients; publishes are refused or slowed from 75 % of it on.
+    pub buffer_bytes: u64,
+    /// `None` publishes nothing below `$SYS`.
+    pub sys: Option<SysSettings>,
+    pub policy: Policy,
+    pub methods: EnhancedMethods,
+    /// One receiver per worker: where partitions answer.
+    pub answers: Vec<mailbox::Receiver<Answer>>,
+    /// By partition number.
+    pub partitions: Vec<PartitionLink>,
+}
+
+/// What `$SYS` needs to know.
+pub struct SysSettings {
+    pub interval: Duration,
+    /// `$SYS/broker/version`.
+    pub version: String,
+    /// All partitions' counters, added up.
+    pub partitions: Box<dyn Fn() -> partition::Counters + Send + Sync>,
+}
+
+/// How to reach a partition, and its subscriptions.
+#[derive(Clone)]
+pub struct PartitionLink {
+    pub inbox: inbox::Sender,
+    pub routes: Arc<Routes>,
+}
+
+/// A socket to accept from: bound, listening, non-blocking.
+pub struct Listener {
+    pub socket: TcpListener,
+    pub protocol: Protocol,
+}
+
+/// Gives the TLS configuration for a handshake; certificates may change while connections stay.
+pub type TlsSource = Arc<dyn Fn(&ClientHello<'_>) -> Arc<ServerConfig> + Send + Sync>;
+
+#[derive(Clone)]
+pub enum Protocol {
+    Mqtt,
+    MqttTls(TlsSource),
+    WebSocket,
+}
+
+/// Upper bounds of what clients may ask for; what is above is clamped and said so in CONNACK.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Seconds; `u32::MAX` is no bound. A 3.1.1 session with clean session 0 expires after this long.
+    pub session_expiry: u32,
+    /// Seconds; `None` is no bound. Messages without an expiry of their own get it.
+    pub message_expiry: Option<u32>,
+    /// Bytes of a whole packet, either way.
+    pub packet_size: u32,
+    /// Bound of the client's Receive Maximum.
+    pub client_receive_maximum: NonZeroU16,
+    /// Our own Receive Maximum: QoS 1 and 2 publishes of one client that may be unacknowledged.
+    pub receive_maximum: NonZeroU16,
+    /// Seconds; `None` is no bound, 0 included.
+    pub keep_alive: Option<NonZeroU16>,
+    /// Topic aliases a client may set.
+    pub topic_alias_maximum: u16,
+    /// Messages that may wait for one persistent session before the oldest is dropped; 0 is no limit.
+    pub queue_length: u64,
+}

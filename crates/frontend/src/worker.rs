@@ -1,0 +1,411 @@
+//! A frontend worker: one thread, one current-thread runtime, the connections that were dealt to it.
+//!
+//! Work happens in turns. In a turn, the tasks of all connections that have something to read run; what they write goes
+//! to outboxes, batches and peers' mailboxes in memory. Just before the thread would sleep, [`Worker::end_turn`] hands
+//! all of it over: one write per connection, one batch per partition, one wake-up per worker.
+
+use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
+use std::num::NonZeroU16;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use auth::{EnhancedMethods, Policy};
+use link::{inbox::Room, mailbox};
+use partition::{
+    Answer, Attach, BatchBuilder, Command, Owner, PartitionId, Publish, Reply, Routes, SlotTable, Timestamp,
+};
+use slab::Slab;
+use tokio::sync::Notify;
+
+use crate::connection::{Connection, Session};
+use crate::counters::Counters;
+use crate::keep_alive::{Watched, Wheel};
+use crate::outbox::Spares;
+use crate::pool::Pool;
+use crate::routing::{Remote, RouteCache};
+use crate::settings::{Limits, PartitionLink, Protocol};
+use crate::sys::Sys;
+use crate::transport::Transport;
+
+/// One read takes at most this much; shared by all connections of a worker.
+const READ_BUFFER_BYTES: usize = 64 * 1024;
+
+/// Reads after which a turn ends even if more tasks are ready, so that a flood cannot hold back what others wait for.
+const READS_PER_TURN: u32 = 256;
+
+/// What one worker sends another.
+pub(crate) enum FromPeer {
+    Deliver(Remote),
+    /// A connection that was accepted elsewhere.
+    Serve { stream: std::net::TcpStream, peer: SocketAddr, protocol: Protocol },
+}
+
+/// What all workers of a frontend share.
+pub(crate) struct Shared {
+    pub frontend: u16,
+    pub limits: Limits,
+    pub policy: Policy,
+    pub methods: EnhancedMethods,
+    pub slots: SlotTable,
+    pub pool: Pool,
+    pub sys: Sys,
+    pub partitions: Vec<PartitionLink>,
+    pub counters: Vec<Arc<Counters>>,
+    /// Bytes that wait in each worker.
+    pub waiting: Vec<AtomicUsize>,
+    pub peers: Vec<mailbox::Sender<FromPeer>>,
+    pub client_ids: crate::client_ids::ClientIds,
+}
+
+struct Batch {
+    builder: RefCell<BatchBuilder>,
+    full: Cell<bool>,
+}
+
+pub(crate) struct Worker {
+    pub id: u16,
+    pub shared: Arc<Shared>,
+    pub counters: Arc<Counters>,
+    pub read_buffer: RefCell<Box<[u8]>>,
+    pub spares: RefCell<Spares>,
+    pub dirty: RefCell<Vec<Rc<Connection>>>,
+    pub routes: RouteCache,
+    connections: RefCell<Slab<Rc<Connection>>>,
+    generation: Cell<u32>,
+    batches: Vec<Batch>,
+    to_peers: Vec<RefCell<Vec<FromPeer>>>,
+    /// Waiting for room somewhere.
+    paused: RefCell<Vec<Rc<Connection>>>,
+    pausing: Notify,
+    /// With publishes that a full disk refused.
+    refused: RefCell<Vec<Rc<Connection>>>,
+    wheel: RefCell<Wheel>,
+    started: Instant,
+    now: Cell<Timestamp>,
+    now_s: Cell<u64>,
+    reads: Cell<u32>,
+    /// Change of the memory that waits for clients in this turn.
+    delta: Cell<i64>,
+    waiting: Cell<i64>,
+}
+
+impl std::ops::Deref for Worker {
+    type Target = Shared;
+    fn deref(&self) -> &Shared {
+        &self.shared
+    }
+}
+
+impl Worker {
+    pub fn new(id: u16, shared: Arc<Shared>) -> Rc<Self> {
+        let batches = shared.partitions.iter().map(|_| Batch { builder: RefCell::default(), full: Cell::new(false) });
+        let worker = Self {
+            id,
+            counters: Arc::clone(&shared.counters[usize::from(id)]),
+            read_buffer: RefCell::new(vec![0; READ_BUFFER_BYTES].into_boxed_slice()),
+            spares: RefCell::default(),
+            dirty: RefCell::default(),
+            routes: RouteCache::default(),
+            connections: RefCell::default(),
+            generation: Cell::new(0),
+            batches: batches.collect(),
+            to_peers: shared.peers.iter().map(|_| RefCell::default()).collect(),
+            paused: RefCell::default(),
+            pausing: Notify::new(),
+            refused: RefCell::default(),
+            wheel: RefCell::new(Wheel::new(0)),
+            started: Instant::now(),
+            now: Cell::new(Timestamp(0)),
+            now_s: Cell::new(0),
+            reads: Cell::new(0),
+            delta: Cell::new(0),
+            waiting: Cell::new(0),
+            shared,
+        };
+        worker.look_at_the_clock();
+        Rc::new(worker)
+    }
+
+    // Time.
+
+    /// Milliseconds since the Unix epoch, as of the last read or answer.
+    pub fn now(&self) -> Timestamp {
+        self.now.get()
+    }
+
+    /// Seconds since the worker began, by a clock that only goes forward.
+    pub fn now_s(&self) -> u64 {
+        self.now_s.get()
+    }
+
+    pub fn look_at_the_clock(&self) {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.now.set(Timestamp(since_epoch.as_millis() as u64));
+    }
+
+    /// Called once a second: closes who is late, gives those another try who wait for something.
+    pub fn tick(self: &Rc<Self>) {
+        self.look_at_the_clock();
+        self.now_s.set(self.started.elapsed().as_secs());
+        let mut due = Vec::new();
+        self.wheel.borrow_mut().turn(self.now_s(), &mut due);
+        for watched in due {
+            let owner = Owner { worker: self.id, ..self.owner(watched.slot, watched.generation) };
+            if let Some(connection) = self.connection(owner) {
+                let next = connection.check_deadlines(self);
+                self.wheel.borrow_mut().watch(watched, next);
+            }
+        }
+        for connection in self.refused.take() {
+            connection.retry_refused(self);
+        }
+    }
+
+    pub fn watch(&self, connection: &Connection, at_s: u64) {
+        let Owner { slot, generation, .. } = connection.owner;
+        self.wheel.borrow_mut().watch(Watched { slot, generation }, at_s);
+    }
+
+    // Connections.
+
+    fn owner(&self, slot: u32, generation: u32) -> Owner {
+        Owner { frontend: self.frontend, worker: self.id, slot, generation }
+    }
+
+    pub fn admit(&self, peer: SocketAddr, transport: Transport) -> Rc<Connection> {
+        let mut connections = self.connections.borrow_mut();
+        let entry = connections.vacant_entry();
+        let generation = self.generation.get().wrapping_add(1);
+        self.generation.set(generation);
+        let owner = self.owner(entry.key() as u32, generation);
+        let connection = Rc::new(Connection::new(owner, peer, transport, self.now_s()));
+        entry.insert(Rc::clone(&connection));
+        self.counters.connections.add(1);
+        self.watch(&connection, self.now_s() + crate::connection::CONNECT_DEADLINE_S);
+        connection
+    }
+
+    pub fn connection(&self, owner: Owner) -> Option<Rc<Connection>> {
+        let connections = self.connections.borrow();
+        connections.get(owner.slot as usize).filter(|c| c.owner == owner).cloned()
+    }
+
+    /// The connection is over; nothing finds it any more.
+    pub fn forget(&self, connection: &Rc<Connection>) {
+        let mut connections = self.connections.borrow_mut();
+        if connections.get(connection.owner.slot as usize).is_some_and(|c| Rc::ptr_eq(c, connection)) {
+            connections.remove(connection.owner.slot as usize);
+            self.counters.connections.subtract(1);
+        }
+        drop(connections);
+        let mut outbound = connection.outbound.borrow_mut();
+        outbound.discard();
+        self.account(outbound.account());
+    }
+
+    pub fn all_connections(&self) -> Vec<Rc<Connection>> {
+        self.connections.borrow().iter().map(|(_, c)| Rc::clone(c)).collect()
+    }
+
+    pub fn has_connections(&self) -> bool {
+        !self.connections.borrow().is_empty()
+    }
+
+    // Bounds.
+
+    pub fn assign_client_id(&self) -> String {
+        self.client_ids.next()
+    }
+
+    pub fn bounded_keep_alive(&self, asked: u16) -> u16 {
+        match self.limits.keep_alive.map(NonZeroU16::get) {
+            Some(bound) if asked == 0 || asked > bound => bound,
+            _ => asked,
+        }
+    }
+
+    /// Seconds until a message expires: what its publisher asks, within the server's bound.
+    pub fn bounded_expiry(&self, asked: Option<u32>) -> Option<u32> {
+        match (asked, self.limits.message_expiry) {
+            (Some(asked), Some(bound)) => Some(asked.min(bound)),
+            (asked, bound) => asked.or(bound),
+        }
+    }
+
+    pub fn expires(&self, asked: Option<u32>) -> Option<Timestamp> {
+        self.bounded_expiry(asked).map(|seconds| Timestamp(self.now().0 + u64::from(seconds) * 1000))
+    }
+
+    /// Adds to what this worker's clients have waiting.
+    pub fn account(&self, delta: i64) {
+        self.delta.set(self.delta.get() + delta);
+    }
+
+    pub fn peer_is_busy(&self, worker: u16) -> bool {
+        self.shared.waiting.get(usize::from(worker)).is_some_and(|bytes| bytes.load(Ordering::Relaxed) > 0)
+    }
+
+    // Partitions.
+
+    pub fn index(&self, partition: PartitionId) -> &Routes {
+        &self.partitions[usize::from(partition.0)].routes
+    }
+
+    pub fn home_of_client(&self, client_id: &str) -> PartitionId {
+        self.slots.partition_of_client(client_id)
+    }
+
+    pub fn home_of_topic(&self, topic: &str) -> PartitionId {
+        self.slots.partition_of_topic(topic)
+    }
+
+    pub fn send_home(&self, client_id: &str, command: &Command<'_>) {
+        self.send(self.home_of_client(client_id), command);
+    }
+
+    /// Adds a command to the partition's batch of this turn.
+    pub fn send(&self, partition: PartitionId, command: &Command<'_>) {
+        self.batches[usize::from(partition.0)].builder.borrow_mut().push(command);
+    }
+
+    pub fn send_publish(&self, partition: PartitionId, publish: &Publish<'_>, properties: &[&[u8]]) {
+        self.batches[usize::from(partition.0)].builder.borrow_mut().push_publish(publish, properties);
+    }
+
+    /// As [`Self::send`], for a command that a partition has given us encoded.
+    pub fn send_encoded(&self, partition: PartitionId, frame: &[u8]) {
+        self.batches[usize::from(partition.0)].builder.borrow_mut().push_frame(frame);
+    }
+
+    /// Whether the partition asks to wait with new publishes.
+    pub fn is_full(&self, partition: PartitionId) -> bool {
+        self.batches[usize::from(partition.0)].full.get()
+    }
+
+    pub fn attach(&self, connection: &Connection, session: &Session) {
+        for partition in session.touched.get().iter() {
+            let attach = Attach {
+                owner: connection.owner,
+                client_id: session.client_id(),
+                epoch: session.epoch,
+                window: session.window,
+            };
+            self.send(partition, &Command::Attach(attach));
+        }
+    }
+
+    /// Takes what a partition says.
+    pub fn on_answer(self: &Rc<Self>, answer: Answer) {
+        match self.connection(answer.to) {
+            Some(connection) => connection.on_answer(self, answer),
+            // A shared message for a connection that has just gone is somebody else's.
+            None => {
+                if let (Reply::Direct(direct), Some(body)) = (&answer.reply, answer.bodies.first()) {
+                    self.redeliver(direct.share.as_ref(), direct.qos, body, None);
+                }
+            }
+        }
+    }
+
+    // Other workers.
+
+    pub fn send_to_worker(&self, remote: Remote) {
+        let worker = usize::from(remote.owner.worker);
+        if let Some(pending) = self.to_peers.get(worker) {
+            pending.borrow_mut().push(FromPeer::Deliver(remote));
+        }
+    }
+
+    pub fn on_remote(self: &Rc<Self>, remote: Remote) {
+        let direct = partition::Direct {
+            qos: remote.qos,
+            retain: remote.retain,
+            subscription_ids: remote.subscription_ids,
+            share: remote.share,
+            body: partition::BodyRef { index: 0, offset: 0, len: 0 },
+        };
+        match self.connection(remote.owner) {
+            Some(connection) => connection.on_direct(self, &direct, &remote.body),
+            None => self.redeliver(direct.share.as_ref(), direct.qos, &remote.body, None),
+        }
+    }
+
+    // Turns.
+
+    /// Has `connection` look again at the packets it holds back, when there may be room.
+    pub fn pause(&self, connection: &Rc<Connection>) {
+        self.paused.borrow_mut().push(Rc::clone(connection));
+        self.pausing.notify_one();
+    }
+
+    pub fn has_paused(&self) -> bool {
+        !self.paused.borrow().is_empty()
+    }
+
+    pub async fn somebody_waits(&self) {
+        while !self.has_paused() {
+            self.pausing.notified().await;
+        }
+    }
+
+    pub fn resume_paused(&self) {
+        for batch in self.batches.iter().zip(&self.partitions) {
+            batch.0.full.set(batch.1.inbox.room() == Room::Full);
+        }
+        for connection in self.paused.take() {
+            connection.resume();
+        }
+    }
+
+    pub fn retry_later(&self, connection: &Rc<Connection>) {
+        let mut refused = self.refused.borrow_mut();
+        if !refused.iter().any(|c| Rc::ptr_eq(c, connection)) {
+            refused.push(Rc::clone(connection));
+        }
+    }
+
+    /// A connection has read something: time passes, and a long turn ends.
+    pub fn begin_read(&self) {
+        if self.reads.get().is_multiple_of(16) {
+            self.look_at_the_clock();
+        }
+        self.reads.set(self.reads.get() + 1);
+    }
+
+    pub fn is_turn_long(&self) -> bool {
+        self.reads.get() >= READS_PER_TURN
+    }
+
+    /// Hands over what the turn has brought.
+    pub fn end_turn(&self) {
+        self.reads.set(0);
+        let mut dirty = self.dirty.take();
+        for connection in dirty.drain(..) {
+            connection.write(self);
+        }
+        // Keeps the allocation, unless a write has already begun a new list.
+        if self.dirty.borrow().is_empty() {
+            self.dirty.replace(dirty);
+        }
+        for (batch, link) in self.batches.iter().zip(&self.partitions) {
+            let mut builder = batch.builder.borrow_mut();
+            if !builder.is_empty() {
+                let room = link.inbox.send(builder.take());
+                batch.full.set(!matches!(room, Ok(Room::Free)));
+            }
+        }
+        for (pending, peer) in self.to_peers.iter().zip(&self.peers) {
+            peer.send(&mut pending.borrow_mut());
+        }
+        let delta = self.delta.take();
+        if delta != 0 {
+            self.pool.add(delta);
+            self.waiting.set(self.waiting.get() + delta);
+            let waiting = usize::try_from(self.waiting.get()).unwrap_or(0);
+            self.shared.waiting[usize::from(self.id)].store(waiting, Ordering::Relaxed);
+        }
+    }
+}
