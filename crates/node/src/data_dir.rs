@@ -1,0 +1,165 @@
+//! The data directory: one process at a time, what it remembers, and the small files the process leaves there.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use config::{ClusterRecord, ClusterRecordError};
+
+const CLUSTER_FILE: &str = "cluster.json";
+const LISTENERS_FILE: &str = "listeners.json";
+const LOCK_FILE: &str = "lock";
+
+/// The data directory, held by this process until dropped.
+#[derive(Debug)]
+pub(crate) struct DataDir {
+    path: PathBuf,
+    _lock: File,
+}
+
+/// Why the data directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DataDirError {
+    #[error("cannot {tried} {}: {source}; make it accessible for the user that runs causeway, or choose another --data-dir", path.display())]
+    Io { tried: &'static str, path: PathBuf, source: io::Error },
+    #[error("another causeway uses the data directory {}; stop it, or choose another --data-dir", path.display())]
+    InUse { path: PathBuf },
+    #[error("{} {source}", path.display())]
+    Record { path: PathBuf, source: ClusterRecordError },
+}
+
+impl DataDir {
+    /// What the directory at `path` remembers, without taking or changing it; `None` for a new one.
+    pub(crate) fn remembered(path: &Path) -> Result<Option<ClusterRecord>, DataDirError> {
+        let path = path.join(CLUSTER_FILE);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(io_error("read", &path, source)),
+        };
+        ClusterRecord::from_json(&text).map(Some).map_err(|source| DataDirError::Record { path, source })
+    }
+
+    /// Makes the directory if it is missing and takes it.
+    pub(crate) fn open(path: &Path) -> Result<Self, DataDirError> {
+        fs::create_dir_all(path).map_err(|e| io_error("make the data directory", path, e))?;
+        // Absolute, for the commands that are printed.
+        let path = fs::canonicalize(path).map_err(|e| io_error("read", path, e))?;
+        let lock_path = path.join(LOCK_FILE);
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&lock_path)
+            .map_err(|e| io_error("write", &lock_path, e))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(DataDirError::InUse { path }),
+            Err(TryLockError::Error(e)) => return Err(io_error("lock", &lock_path, e)),
+        }
+        let data_dir = Self { path, _lock: lock };
+        // What a process that was killed left there; its ports may be another's by now.
+        data_dir.withdraw_listeners()?;
+        Ok(data_dir)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where certificates and keys are.
+    pub(crate) fn tls(&self) -> PathBuf {
+        self.path.join("tls")
+    }
+
+    /// Remembers the record from now on, for a directory that has none.
+    pub(crate) fn remember(&self, record: ClusterRecord) -> Result<(), DataDirError> {
+        if Self::remembered(&self.path)? == Some(record) {
+            return Ok(());
+        }
+        self.replace(CLUSTER_FILE, &record.to_json())
+    }
+
+    /// Tells other programs where this process listens.
+    pub(crate) fn announce_listeners(&self, json: &str) -> Result<(), DataDirError> {
+        self.replace(LISTENERS_FILE, json)
+    }
+
+    pub(crate) fn withdraw_listeners(&self) -> Result<(), DataDirError> {
+        let path = self.path.join(LISTENERS_FILE);
+        match fs::remove_file(&path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(io_error("remove", &path, e)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes a file as a whole: readers, and a start after a crash, find the old text or the new one.
+    fn replace(&self, name: &str, text: &str) -> Result<(), DataDirError> {
+        let path = self.path.join(name);
+        let draft = self.path.join(format!("{name}.new"));
+        let write = || {
+            let mut file = File::create(&draft)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+            fs::rename(&draft, &path)?;
+            File::open(&self.path)?.sync_all()
+        };
+        write().map_err(|e| io_error("write", &path, e))
+    }
+}
+
+fn io_error(tried: &'static str, path: &Path, source: io::Error) -> DataDirError {
+    DataDirError::Io { tried, path: path.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use config::{Cardinality, ClusterRecord};
+
+    use super::{DataDir, DataDirError};
+
+    fn record(partitions: u16) -> ClusterRecord {
+        ClusterRecord { partitions: Cardinality::new(partitions).unwrap() }
+    }
+
+    #[test]
+    fn is_made_taken_once_and_remembers() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("a/b");
+        assert_eq!(DataDir::remembered(&path).unwrap(), None);
+        let first = DataDir::open(&path).unwrap();
+        first.remember(record(3)).unwrap();
+        let second = DataDir::open(&path).unwrap_err();
+        assert!(matches!(second, DataDirError::InUse { .. }), "{second}");
+        drop(first);
+        assert_eq!(DataDir::remembered(&path).unwrap(), Some(record(3)));
+        DataDir::open(&path).unwrap();
+    }
+
+    #[test]
+    fn a_stale_announcement_is_withdrawn() {
+        let parent = tempfile::tempdir().unwrap();
+        let announced = parent.path().join("listeners.json");
+        fs::write(&announced, "{}").unwrap();
+        let data_dir = DataDir::open(parent.path()).unwrap();
+        assert!(!announced.exists());
+        data_dir.announce_listeners("{\"mqtt\":\"\"}\n").unwrap();
+        assert!(announced.exists());
+        data_dir.withdraw_listeners().unwrap();
+        assert!(!announced.exists());
+    }
+
+    #[test]
+    fn a_bad_record_or_path_is_refused_by_name() {
+        let parent = tempfile::tempdir().unwrap();
+        fs::write(parent.path().join("cluster.json"), "{").unwrap();
+        let sentence = DataDir::remembered(parent.path()).unwrap_err().to_string();
+        assert!(sentence.contains("cluster.json is not a cluster record"), "{sentence}");
+        let file = parent.path().join("file");
+        fs::write(&file, "").unwrap();
+        let sentence = DataDir::open(&file).unwrap_err().to_string();
+        assert!(sentence.contains("choose another --data-dir"), "{sentence}");
+    }
+}
