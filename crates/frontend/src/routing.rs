@@ -91,8 +91,8 @@ impl Worker {
             }
         }
         for (group, turn) in resolved.groups.iter().zip(&route.turns) {
-            if qos > QoS::AtMostOnce && group.has_persistent {
-                continue; // Shared out by the partition.
+            if qos > QoS::AtMostOnce && resolved.needs_partition {
+                continue; // Shared out by the partition, all of them, so that none is served by neither or by both.
             }
             if let Some((owner, grant)) = self.choose_member(group, turn, fan_out) {
                 let share = (qos.min(grant.qos) > QoS::AtMostOnce).then_some(&group.name);

@@ -1,7 +1,7 @@
 //! CONNECT: who a client is and what it asks for.
 //!
-//! Read and written here rather than by `mqtt-protocol-core`, which knows no 3.1, refuses the password without user name
-//! that MQTT 5 allows (section 3.1.2.9), and answers most malformed CONNECTs with one and the same code.
+//! Read and written here rather than by `mqtt-protocol-core`, which knows no 3.1, refuses the password without user
+//! name that MQTT 5 allows (section 3.1.2.9), and answers most malformed CONNECTs with one and the same code.
 
 use std::num::{NonZeroU16, NonZeroU32};
 

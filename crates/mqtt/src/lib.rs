@@ -9,9 +9,9 @@
 //! [`Violation`] that names its clause and knows its reason code. What only a session can judge (an alias above the
 //! announced maximum, a receive maximum exceeded, an identifier in use) is not decided here.
 //!
-//! Framing, PUBLISH, the acknowledgements and PING are coded by hand, without allocation. The other packets pass a strict
-//! check of their own and are then read and written by `mqtt-protocol-core`, whose types stay inside; CONNECT says why it is
-//! not.
+//! Framing, PUBLISH, the acknowledgements and PING are coded by hand, without allocation. The other packets pass a
+//! strict check of their own and are then read and written by `mqtt-protocol-core`, whose types stay inside; CONNECT
+//! says why it is not.
 
 // One exception, in `text`: bytes found to be ASCII become a string unchecked.
 #![deny(unsafe_code)]

@@ -161,8 +161,9 @@ pub struct Unsubscribe<'a> {
 /// Who gets a publish from the partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// Persistent sessions' queues, and shared groups with a persistent member: the frontend has served the rest
-    /// itself.
+    /// Persistent sessions' queues, and one member of every shared group: the frontend has served the other sessions
+    /// itself. It leaves all groups to the partition, also those that have transient members only, so that a group
+    /// whose members change between its look and ours is served once.
     Queues,
     /// Everybody: retained messages, wills, and what follows them from the same publisher.
     Everyone,

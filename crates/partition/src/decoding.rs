@@ -92,13 +92,7 @@ fn subscribe<'a>(r: &mut Reader<'a>) -> Decoded<Subscribe<'a>> {
 }
 
 fn unsubscribe<'a>(r: &mut Reader<'a>) -> Decoded<Unsubscribe<'a>> {
-    Ok(Unsubscribe {
-        owner: r.owner()?,
-        tag: r.tag()?,
-        client_id: r.text()?,
-        epoch: r.epoch()?,
-        filter: r.text()?,
-    })
+    Ok(Unsubscribe { owner: r.owner()?, tag: r.tag()?, client_id: r.text()?, epoch: r.epoch()?, filter: r.text()? })
 }
 
 fn publish<'a>(r: &mut Reader<'a>) -> Decoded<Publish<'a>> {
@@ -119,13 +113,7 @@ fn publish<'a>(r: &mut Reader<'a>) -> Decoded<Publish<'a>> {
 }
 
 fn release<'a>(r: &mut Reader<'a>) -> Decoded<Release<'a>> {
-    Ok(Release {
-        owner: r.owner()?,
-        tag: r.tag()?,
-        client_id: r.text()?,
-        epoch: r.epoch()?,
-        packet_id: r.packet_id()?,
-    })
+    Ok(Release { owner: r.owner()?, tag: r.tag()?, client_id: r.text()?, epoch: r.epoch()?, packet_id: r.packet_id()? })
 }
 
 fn acknowledge(r: &mut Reader<'_>) -> Decoded<Acknowledge> {

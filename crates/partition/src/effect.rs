@@ -18,26 +18,58 @@ pub enum Effect {
 pub enum Reply {
     Opened(Opened),
     /// The client id was taken over by another connection (MQTT-3.1.4-3): DISCONNECT 0x8E.
-    Kick { epoch: Epoch },
-    Touched { tag: Tag },
+    Kick {
+        epoch: Epoch,
+    },
+    Touched {
+        tag: Tag,
+    },
     /// Before the first `Deliver` of a session from this partition.
-    Attached { session: SessionSlot, epoch: Epoch },
-    Subscribed { tag: Tag, existed: bool },
-    Unsubscribed { tag: Tag, existed: bool },
-    Published { tag: Tag, matched: bool },
-    Released { tag: Tag, found: bool },
+    Attached {
+        session: SessionSlot,
+        epoch: Epoch,
+    },
+    Subscribed {
+        tag: Tag,
+        existed: bool,
+    },
+    Unsubscribed {
+        tag: Tag,
+        existed: bool,
+    },
+    Published {
+        tag: Tag,
+        matched: bool,
+    },
+    Released {
+        tag: Tag,
+        found: bool,
+    },
     Deliver(Delivery),
     /// QoS 2, after an `Attach`: the client had received entry `entry`; send PUBREL.
-    Received { session: SessionSlot, entry: u64, packet_id: PacketId },
+    Received {
+        session: SessionSlot,
+        entry: u64,
+        packet_id: PacketId,
+    },
     /// For a transient session, or QoS 0: not kept here, the frontend takes the packet identifier.
     Direct(Direct),
     /// Retained messages for a transient session; `more` is the encoded `ReadRetained` to send for what follows.
-    Retained { tag: Tag, messages: Vec<Direct>, more: Option<Box<[u8]>> },
+    Retained {
+        tag: Tag,
+        messages: Vec<Direct>,
+        more: Option<Box<[u8]>>,
+    },
     /// The session has been ended or superseded here: the frontend closes the connection. `tag` is 0 where the command
     /// had none.
-    Refused { tag: Tag, epoch: Epoch },
+    Refused {
+        tag: Tag,
+        epoch: Epoch,
+    },
     /// Sent by the replica, never by the partition: the publish could not be logged and has not been applied (0x97).
-    Rejected { tag: Tag },
+    Rejected {
+        tag: Tag,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq)]

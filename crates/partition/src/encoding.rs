@@ -61,11 +61,9 @@ pub(crate) fn fields(command: &Command<'_>, out: &mut impl Write) {
             });
         }
         Command::Tick => {}
-        Command::Open(_)
-        | Command::Touch(_)
-        | Command::Close(_)
-        | Command::FrontendGone(_)
-        | Command::Confirm(_) => at_session_home(command, out),
+        Command::Open(_) | Command::Touch(_) | Command::Close(_) | Command::FrontendGone(_) | Command::Confirm(_) => {
+            at_session_home(command, out)
+        }
         _ => at_topic_home(command, out),
     }
 }

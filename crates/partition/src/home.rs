@@ -19,7 +19,7 @@ use crate::effects::Effects;
 use crate::message::Message;
 use crate::slots::SlotTable;
 
-use outbox::Outbox;
+use outbox::{Errand, Outbox};
 
 /// See the module.
 #[derive(Debug)]
@@ -161,7 +161,7 @@ impl Home {
                 self.local.push(LocalTask::Drop { client_id: Arc::clone(client_id), epoch });
             } else {
                 let home = self.id;
-                self.outbox.add(partition, false, out, |item| {
+                self.outbox.add(partition, Errand::Drop, out, |item| {
                     let drop = DropSession { client_id, epoch, home, item };
                     Command::Drop(drop).to_frame()
                 });
@@ -169,18 +169,11 @@ impl Home {
         }
     }
 
-    fn publish_will(
-        &mut self,
-        client_id: &str,
-        epoch: Epoch,
-        will: &StoredWill,
-        now: Timestamp,
-        out: &mut Effects,
-    ) {
+    fn publish_will(&mut self, client_id: &str, epoch: Epoch, will: &StoredWill, now: Timestamp, out: &mut Effects) {
         let message = Message::parse(&will.message).expect("it has been encoded by `StoredWill::new`");
         let expires = will.expiry.map(|seconds| Timestamp(now.0.saturating_add(u64::from(seconds) * 1000)));
         let home = self.id;
-        self.outbox.add(self.slots.partition_of_topic(message.topic), true, out, |item| {
+        self.outbox.add(self.slots.partition_of_topic(message.topic), Errand::Will, out, |item| {
             let publish = Publish {
                 reply: None,
                 origin: Origin::Will { client_id, epoch, home, item },

@@ -33,9 +33,7 @@ mod snapshot;
 mod topics;
 mod wire;
 
-pub use address::{
-    BodyRef, Epoch, Owner, PartitionId, PartitionSet, SLOTS, SessionSlot, Tag, Timestamp,
-};
+pub use address::{BodyRef, Epoch, Owner, PartitionId, PartitionSet, SLOTS, SessionSlot, Tag, Timestamp};
 pub use answer::Answer;
 pub use batch::{
     BatchBuilder, CommandReader, ENTRY_HEADER_LEN, ENTRY_VERSION, Frame, Frames, MAX_COMMAND_LEN, entry_header,

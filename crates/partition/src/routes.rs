@@ -5,6 +5,7 @@
 //! loads and no lock.
 
 mod index;
+mod level;
 mod resolved;
 mod subscribers;
 mod trie;

@@ -21,7 +21,7 @@ mod subscribe;
 mod tick;
 mod unsubscribe;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::address::{BodyRef, Epoch, PartitionId, SessionSlot};
@@ -33,6 +33,7 @@ use crate::live::Live;
 use crate::moment::Moment;
 use crate::routes::Routes;
 
+use forget_will::WillMarks;
 use read_retained::Walk;
 use retained::Retained;
 use route_cache::RouteCache;
@@ -53,8 +54,7 @@ pub(crate) struct Topics {
     retained: Retained,
     /// Reads of retained messages into the queues of persistent sessions that go on, by session and filter.
     walks: BTreeMap<(SessionSlot, Arc<str>), Walk>,
-    /// Wills of other partitions' sessions that have been published, by home and outbox item.
-    wills: BTreeSet<(PartitionId, u64)>,
+    wills: WillMarks,
 }
 
 /// What a command of some epoch finds.
@@ -77,7 +77,7 @@ impl Topics {
             store: Store::new(Identifiers::of(id, partitions)),
             retained: Retained::default(),
             walks: BTreeMap::new(),
-            wills: BTreeSet::new(),
+            wills: WillMarks::default(),
         }
     }
 

@@ -122,7 +122,10 @@ impl Solo {
         };
         let mut effects = Effects::new();
         let mut replayed = 0;
-        if log.last() > covered {
+        if log.last() < covered {
+            // The snapshot reached the device and the log before it did not: its numbers must not come again.
+            log.skip_to(covered + 1)?;
+        } else if log.last() > covered {
             log.replay(covered + 1, |index, payload| {
                 let entry = Entry { index, payload: &payload };
                 partition.apply(entry, &mut effects).map_err(|source| SoloError::Apply { index, source })?;

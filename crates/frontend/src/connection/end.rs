@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::BytesMut;
-use mqtt::{Disconnect, ReasonCode};
+use mqtt::{Disconnect, ProtocolVersion, ReasonCode};
 use partition::{Close, Command, Detach, Origin, Publish, Scope, SessionKind};
 
 use super::session::{Inbound, Phase};
@@ -61,7 +61,8 @@ impl Connection {
                 self.end_with(worker, inbound, End::ByServer(fault));
             }
             // MQTT-3.1.4-1 and -2: before CONNACK, an error is told by CONNACK; no CONNECT, no answer.
-            _ if matches!(fault, Fault::NotConnect | Fault::ConnectDeadline) => {
+            _ if !is_told_by_connack(fault, inbound.version) => {
+                inbound.phase = Phase::AwaitConnect;
                 self.end_with(worker, inbound, End::ByServer(fault));
             }
             _ => {
@@ -146,6 +147,21 @@ impl Connection {
             worker.give_to_another_member(&shared, client_id);
         }
     }
+}
+
+/// Before MQTT 5, CONNACK has codes for a few reasons only (MQTT-3.2.2-6); on others the connection is just closed.
+fn is_told_by_connack(fault: Fault, version: ProtocolVersion) -> bool {
+    let told_before_v5 = || {
+        matches!(
+            fault.reason(),
+            ReasonCode::UnsupportedProtocolVersion
+                | ReasonCode::ClientIdentifierNotValid
+                | ReasonCode::ServerUnavailable
+                | ReasonCode::BadUserNameOrPassword
+                | ReasonCode::NotAuthorized
+        )
+    };
+    !matches!(fault, Fault::NotConnect | Fault::ConnectDeadline) && (version.is_v5() || told_before_v5())
 }
 
 impl Worker {

@@ -45,7 +45,7 @@ pub(crate) fn run(plan: &Plan, signals: &Signals) -> Result<(), StartError> {
     let broker = Broker::start(Parts { plan, state_dir: &data_dir.path().join(STATE_FOLDER), sockets, tls })?;
     metrics.provide(broker.metrics());
 
-    health.set_ready();
+    health.set_ready(broker.is_running());
     data_dir.announce_listeners(&addresses.to_json())?;
     print(&greeting(&addresses, &ca_certificate));
     log_reach(&addresses);

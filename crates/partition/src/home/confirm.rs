@@ -5,6 +5,7 @@ use crate::command::{Command, Confirm, ForgetWill};
 use crate::effects::Effects;
 
 use super::Home;
+use super::outbox::Errand;
 
 impl Home {
     pub(crate) fn confirm(&mut self, command: &Confirm, out: &mut Effects) {
@@ -13,7 +14,7 @@ impl Home {
             return;
         }
         if let Some(item) = self.outbox.items.remove(&command.item)
-            && item.is_will
+            && item.errand == Errand::Will
             && item.to != self.id
         {
             self.forget_wills(item.to, out);

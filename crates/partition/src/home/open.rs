@@ -15,15 +15,15 @@ impl Home {
         let epoch = self.next_epoch();
         let previous = self.take(command.client_id);
         let client_id = previous.as_ref().map_or_else(|| command.client_id.into(), |(id, _)| Arc::clone(id));
-        let resumed = previous.and_then(|(_, previous)| {
+        let superseded = previous.map(|(_, previous)| {
             if let Some(owner) = previous.owner {
                 // MQTT-3.1.4-3
                 out.reply(owner, Reply::Kick { epoch: previous.epoch });
             }
             self.supersede(&client_id, previous, command.clean_start, at.now, out)
         });
-        let session_present = matches!(resumed, Some(Previous::Resumed { .. }));
-        let (touched, haunted) = match resumed {
+        let session_present = matches!(superseded, Some(Previous::Resumed { .. }));
+        let (touched, haunted) = match superseded {
             Some(Previous::Resumed { touched, haunted }) => (touched, haunted),
             Some(Previous::Ended { haunted }) => (PartitionSet::default(), haunted),
             None => (PartitionSet::default(), PartitionSet::default()),
@@ -55,7 +55,7 @@ impl Home {
         clean_start: bool,
         now: Timestamp,
         out: &mut Effects,
-    ) -> Option<Previous> {
+    ) -> Previous {
         let was_connected = previous.owner.is_some();
         let has_ended = match previous.ends {
             Some(at) => at <= now,
@@ -65,7 +65,7 @@ impl Home {
         if clean_start || has_ended || previous.kind == SessionKind::Transient {
             let haunted = if was_connected { previous.touched } else { PartitionSet::default() };
             self.end(client_id, previous, now, out);
-            return Some(Previous::Ended { haunted });
+            return Previous::Ended { haunted };
         }
         if let Some(will) = previous.will.take() {
             // MQTT-3.1.3-9: not when the session goes on before the delay has passed.
@@ -74,7 +74,7 @@ impl Home {
                 self.publish_will(client_id, previous.epoch, &will, now, out);
             }
         }
-        Some(Previous::Resumed { touched: previous.touched, haunted: previous.haunted })
+        Previous::Resumed { touched: previous.touched, haunted: previous.haunted }
     }
 }
 

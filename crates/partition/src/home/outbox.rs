@@ -13,12 +13,20 @@ pub(crate) struct Outbox {
     pub(super) next: u64,
 }
 
+/// What an item is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Errand {
+    /// A session has ended.
+    Drop,
+    /// A will is published: the topic home remembers it until it is told to forget.
+    Will,
+}
+
 /// A command that is sent until it is confirmed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Item {
     pub(super) to: PartitionId,
-    /// The topic home remembers it until it is told to forget.
-    pub(super) is_will: bool,
+    pub(super) errand: Errand,
     pub(super) command: Box<[u8]>,
 }
 
@@ -26,20 +34,20 @@ impl Outbox {
     pub(super) fn add(
         &mut self,
         to: PartitionId,
-        is_will: bool,
+        errand: Errand,
         out: &mut Effects,
         command: impl FnOnce(u64) -> Box<[u8]>,
     ) {
         let number = self.next;
         self.next += 1;
-        let item = Item { to, is_will, command: command(number) };
+        let item = Item { to, errand, command: command(number) };
         out.push(item.send());
         self.items.insert(number, item);
     }
 
     /// Wills for `to` below this number are confirmed.
     pub(super) fn wills_done(&self, to: PartitionId) -> u64 {
-        let owed = self.items.iter().find(|(_, item)| item.is_will && item.to == to);
+        let owed = self.items.iter().find(|(_, item)| item.errand == Errand::Will && item.to == to);
         owed.map_or(self.next, |(number, _)| *number)
     }
 }

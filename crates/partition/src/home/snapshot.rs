@@ -8,7 +8,7 @@ use crate::message::Message;
 use crate::slots::SlotTable;
 use crate::wire::{DecodeError, Reader, Write};
 
-use super::outbox::Item;
+use super::outbox::{Errand, Item};
 use super::{Home, Session, StoredWill};
 
 impl Home {
@@ -24,7 +24,7 @@ impl Home {
         for (number, item) in &self.outbox.items {
             out.u64(*number);
             out.u16(item.to.0);
-            out.bool(item.is_will);
+            out.bool(item.errand == Errand::Will);
             out.blob(&item.command);
         }
     }
@@ -39,7 +39,11 @@ impl Home {
         home.outbox.next = r.u64()?;
         for _ in 0..r.varint()? {
             let number = r.u64()?;
-            let item = Item { to: r.partition()?, is_will: r.bool()?, command: r.blob()?.into() };
+            let item = Item {
+                to: r.partition()?,
+                errand: if r.bool()? { Errand::Will } else { Errand::Drop },
+                command: r.blob()?.into(),
+            };
             home.outbox.items.insert(number, item);
         }
         Ok(home)

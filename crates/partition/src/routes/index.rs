@@ -199,7 +199,8 @@ impl Index {
                 out.groups.push(self.share_group(*group));
             }
         }
-        let queued = |target: &Target| target.kind == SessionKind::Persistent && target.grant.qos > mqtt::QoS::AtMostOnce;
+        let queued =
+            |target: &Target| target.kind == SessionKind::Persistent && target.grant.qos > mqtt::QoS::AtMostOnce;
         out.needs_partition = out.targets.iter().any(queued) || out.groups.iter().any(|group| group.has_persistent);
     }
 

@@ -18,7 +18,7 @@ pub struct Resolved {
     /// One member of each gets the message.
     pub groups: Vec<ShareGroup>,
     /// Whether a message of QoS 1 or 2 has to go through the partition: a persistent session subscribed with QoS 1 or
-    /// 2, or a shared group has a persistent member.
+    /// 2, or a shared group has a persistent member. Then the partition serves all of `groups`.
     pub needs_partition: bool,
 }
 
@@ -123,6 +123,6 @@ pub struct ShareGroup {
     pub name: Arc<str>,
     /// Ascending by session slot.
     pub members: Vec<Target>,
-    /// Whether a member is persistent: then messages of QoS 1 and 2 are shared out by the partition.
+    /// Whether a member is persistent, so that messages of QoS 1 and 2 may have to wait for it.
     pub has_persistent: bool,
 }

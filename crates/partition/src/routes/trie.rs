@@ -2,6 +2,8 @@
 
 use hashbrown::HashTable;
 
+use super::level::Level;
+
 const NONE: u32 = u32::MAX;
 const ROOT: u32 = 0;
 
@@ -17,7 +19,7 @@ pub(super) struct Trie {
 #[derive(Debug)]
 struct Node {
     /// Empty for `+`, which its parent knows as `plus`.
-    level: Box<str>,
+    level: Level,
     parent: u32,
     plus: u32,
     /// The filter that ends here.
@@ -48,7 +50,7 @@ impl Default for Trie {
 
 impl Node {
     fn new(level: &str, parent: u32) -> Self {
-        Self { level: level.into(), parent, plus: NONE, here: NONE, rest: NONE, literal_children: 0 }
+        Self { level: Level::new(level), parent, plus: NONE, here: NONE, rest: NONE, literal_children: 0 }
     }
 
     fn is_unused(&self) -> bool {
@@ -100,13 +102,13 @@ impl Trie {
             if self.node(parent).plus == node {
                 self.nodes[parent as usize].plus = NONE;
             } else {
-                let hash = self.hash(parent, &self.node(node).level);
+                let hash = self.hash(parent, self.node(node).level.as_bytes());
                 if let Ok(entry) = self.children.find_entry(hash, |child| *child == node) {
                     entry.remove();
                 }
                 self.nodes[parent as usize].literal_children -= 1;
             }
-            self.nodes[node as usize].level = Box::default();
+            self.nodes[node as usize].level = Level::EMPTY;
             self.vacant.push(node);
             node = parent;
         }
@@ -121,7 +123,7 @@ impl Trie {
         let mut node = place.node;
         while node != ROOT {
             let parent = self.node(node).parent;
-            levels.push(if self.node(parent).plus == node { "+" } else { &self.node(node).level });
+            levels.push(if self.node(parent).plus == node { "+" } else { self.node(node).level.as_str() });
             node = parent;
         }
         levels.reverse();
@@ -165,12 +167,16 @@ impl Trie {
         &self.nodes[node as usize]
     }
 
-    fn hash(&self, node: u32, level: &str) -> u64 {
+    fn hash(&self, node: u32, level: &[u8]) -> u64 {
         self.hasher.hash_one((node, level))
     }
 
     fn child(&self, node: u32, level: &str) -> Option<u32> {
-        let is_it = |child: &u32| self.node(*child).parent == node && *self.node(*child).level == *level;
+        let level = level.as_bytes();
+        let is_it = |child: &u32| {
+            let child = self.node(*child);
+            child.parent == node && child.level.as_bytes() == level
+        };
         self.children.find(self.hash(node, level), is_it).copied()
     }
 
@@ -179,10 +185,10 @@ impl Trie {
             return child;
         }
         let child = self.add(Node::new(level, node));
-        let (hash, hasher, nodes) = (self.hash(node, level), &self.hasher, &self.nodes);
+        let (hash, hasher, nodes) = (self.hash(node, level.as_bytes()), &self.hasher, &self.nodes);
         self.children.insert_unique(hash, child, |child| {
             let child = &nodes[*child as usize];
-            hasher.hash_one((child.parent, &*child.level))
+            hasher.hash_one((child.parent, child.level.as_bytes()))
         });
         self.nodes[node as usize].literal_children += 1;
         child

@@ -218,13 +218,13 @@ impl Backlog {
     pub(crate) fn take_shared(
         &mut self,
         share: Option<&str>,
-        session_ends: bool,
+        leaving: Leaving,
         session: SessionSlot,
         store: &mut Store,
     ) -> Vec<Orphan> {
         let mut orphans = Vec::new();
         for (number, entry) in self.queue.iter() {
-            let begun = entry.is_pushed() && (!session_ends || entry.qos() == QoS::ExactlyOnce);
+            let begun = entry.is_pushed() && (leaving == Leaving::Group || entry.qos() == QoS::ExactlyOnce);
             let Some(of) = &store.links.get(entry.link).share else { continue };
             if !begun && share.is_none_or(|share| share == &**of) {
                 orphans.push(Orphan { number, share: of.clone(), entry: *entry });
@@ -246,6 +246,15 @@ impl Backlog {
         }
         *self = Self::default();
     }
+}
+
+/// How a member leaves a shared group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leaving {
+    /// By UNSUBSCRIBE: its session goes on.
+    Group,
+    /// By the end of its session.
+    Session,
 }
 
 /// An entry on its way from a member of a shared group to another.

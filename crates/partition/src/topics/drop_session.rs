@@ -7,9 +7,9 @@ use crate::effects::Effects;
 use crate::moment::Moment;
 use crate::routes::ShareGroup;
 
-use super::backlog::Orphan;
-use super::shares::{Shared, choose};
 use super::Topics;
+use super::backlog::{Leaving, Orphan};
+use super::shares::{Shared, choose};
 
 impl Topics {
     /// A session that is known by a newer epoch has begun since: it stays.
@@ -33,7 +33,7 @@ impl Topics {
             self.walks.remove(&key);
         }
         if let Some(backlog) = &mut session.backlog {
-            let orphans = backlog.take_shared(None, true, slot, &mut self.store);
+            let orphans = backlog.take_shared(None, Leaving::Session, slot, &mut self.store);
             backlog.clear(slot, &mut self.store);
             self.give_away(orphans, at, out);
         }

@@ -2,7 +2,7 @@
 
 use mqtt::QoS;
 
-use crate::address::{BodyRef, Epoch, PartitionId};
+use crate::address::{BodyRef, Epoch};
 use crate::command::{Origin, Publish, Scope, SessionKind};
 use crate::effect::{Direct, Reply};
 use crate::effects::Effects;
@@ -11,13 +11,13 @@ use crate::moment::Moment;
 use crate::properties::partition_value;
 use crate::routes::{Grant, ShareGroup, Target};
 
+use super::Topics;
 use super::queue::QueueEntry;
 use super::release::Arrival;
 use super::retained::Kept;
 use super::sessions::Sessions;
 use super::shares::{Shared, choose, is_queued, sticky_key};
 use super::store::Store;
-use super::Topics;
 
 /// One message on its way, and where it goes.
 struct Passing<'m> {
@@ -30,13 +30,11 @@ struct Passing<'m> {
 impl Topics {
     pub(crate) fn publish(&mut self, command: &Publish<'_>, body: BodyRef, at: Moment, out: &mut Effects) {
         let matched = match command.origin {
-            Origin::Client { client_id, exactly_once: Some(once) } => {
-                match self.arrive(client_id, once, at, out) {
-                    Arrival::First => self.publish_from(client_id, command, body, at, out),
-                    Arrival::Repeat => true,
-                    Arrival::Refused(epoch) => return refuse(command, epoch, out),
-                }
-            }
+            Origin::Client { client_id, exactly_once: Some(once) } => match self.arrive(client_id, once, at, out) {
+                Arrival::First => self.publish_from(client_id, command, body, at, out),
+                Arrival::Repeat => true,
+                Arrival::Refused(epoch) => return refuse(command, epoch, out),
+            },
             Origin::Client { client_id, exactly_once: None } | Origin::Will { client_id, .. } => {
                 self.publish_from(client_id, command, body, at, out)
             }
@@ -45,11 +43,6 @@ impl Topics {
         if let Some((owner, tag)) = command.reply {
             out.reply(owner, Reply::Published { tag, matched });
         }
-    }
-
-    /// Marks the will as published; false when it had been.
-    pub(crate) fn mark_will(&mut self, home: PartitionId, item: u64) -> bool {
-        self.wills.insert((home, item))
     }
 
     fn publish_from(
@@ -98,10 +91,6 @@ impl Topics {
         let shared = Shared { qos: message.qos, key, not_to: None, is_logged: passing.at.is_logged() };
         for group in &resolved.groups {
             matched = true;
-            // Groups of transient members only are served by the frontend when it serves its own.
-            if passing.scope == Scope::Queues && !group.has_persistent {
-                continue;
-            }
             if let Some(member) = choose(group, shared, sessions, rounds) {
                 deliver_shared(group, member, &passing, key, sessions, store, out);
             }

@@ -10,9 +10,9 @@ use crate::effect::{Direct, Reply, SubscriptionIds};
 use crate::effects::Effects;
 use crate::moment::Moment;
 
+use super::Topics;
 use super::queue::QueueEntry;
 use super::retained::{Kept, Registration};
-use super::Topics;
 
 /// A read of retained messages for one subscription.
 #[derive(Clone, Copy, Debug)]

@@ -14,7 +14,7 @@ const STEP_MESSAGES: usize = 256;
 /// this many bytes of messages (or one),
 const STEP_BYTES: u64 = 256 * 1024;
 /// and looks at this many topics.
-const STEP_TOPICS: usize = 4096;
+const STEP_TOPICS: usize = 1024;
 
 /// A topic's retained message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

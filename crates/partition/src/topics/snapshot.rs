@@ -10,13 +10,14 @@ use crate::effect::SubscriptionIds;
 use crate::routes::FilterKey;
 use crate::wire::{DecodeError, Reader, Write};
 
+use super::Topics;
 use super::backlog::Backlog;
+use super::forget_will::Marks;
 use super::queue::{Queue, QueueEntry};
 use super::read_retained::Walk;
 use super::retained::{Kept, Registration};
 use super::sessions::{Limit, Session, Sessions};
 use super::store::{Store, Totals};
-use super::Topics;
 
 impl Topics {
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
@@ -40,10 +41,12 @@ impl Topics {
             out.text(filter);
             walk.write(out);
         }
-        out.varint(self.wills.len() as u64);
-        for (home, item) in &self.wills {
+        out.varint(self.wills.homes.len() as u64);
+        for (home, marks) in &self.wills.homes {
             out.u16(home.0);
-            out.u64(*item);
+            out.u64(marks.below);
+            out.varint(marks.published.len() as u64);
+            marks.published.iter().for_each(|item| out.u64(*item));
         }
         let totals = &self.store.totals;
         out.u64(totals.expired);
@@ -78,11 +81,15 @@ impl Topics {
             topics.walks.insert((r.session()?, r.text()?.into()), Walk::read(r)?);
         }
         for _ in 0..r.varint()? {
-            topics.wills.insert((r.partition()?, r.u64()?));
+            let home = r.partition()?;
+            let mut marks = Marks { below: r.u64()?, ..Marks::default() };
+            for _ in 0..r.varint()? {
+                marks.published.insert(r.u64()?);
+            }
+            topics.wills.homes.insert(home, marks);
         }
         let queued = topics.store.totals;
-        topics.store.totals =
-            Totals { expired: r.u64()?, dropped_by_limit: r.u64()?, orphaned: r.u64()?, ..queued };
+        topics.store.totals = Totals { expired: r.u64()?, dropped_by_limit: r.u64()?, orphaned: r.u64()?, ..queued };
         Ok(topics)
     }
 

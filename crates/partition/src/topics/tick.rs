@@ -6,9 +6,9 @@ use crate::moment::Moment;
 use super::Topics;
 
 /// Chunks of queues swept by one tick.
-const CHUNKS: usize = 256;
+const CHUNKS: usize = 64;
 /// Retained messages swept by one tick.
-const RETAINED: usize = 4096;
+const RETAINED: usize = 2048;
 
 impl Topics {
     pub(crate) fn tick(&mut self, at: Moment) {

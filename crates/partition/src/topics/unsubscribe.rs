@@ -5,6 +5,7 @@ use crate::effect::Reply;
 use crate::effects::Effects;
 use crate::moment::Moment;
 
+use super::backlog::Leaving;
 use super::{Admission, Topics};
 
 impl Topics {
@@ -29,7 +30,7 @@ impl Topics {
         if let Some(backlog) = &mut session.backlog
             && command.filter.starts_with("$share/")
         {
-            let orphans = backlog.take_shared(Some(command.filter), false, slot, &mut self.store);
+            let orphans = backlog.take_shared(Some(command.filter), Leaving::Group, slot, &mut self.store);
             self.give_away(orphans, at, out);
         }
     }

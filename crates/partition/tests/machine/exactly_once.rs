@@ -74,6 +74,10 @@ fn a_new_session_is_not_taken_for_the_old_one_before_its_end_is_known_here() {
     cluster.apply(topic_home, &publish);
     cluster.let_go();
     let release = cluster.apply(topic_home, &client.release(7));
-    assert_eq!(release, [(topic_home, Reply::Released { tag: Tag(5), found: true })], "the drop of the old one came late");
+    assert_eq!(
+        release,
+        [(topic_home, Reply::Released { tag: Tag(5), found: true })],
+        "the drop of the old one came late"
+    );
     assert_eq!(cluster.machines[0].partition.counters().outbox, 0);
 }

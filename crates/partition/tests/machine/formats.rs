@@ -12,7 +12,7 @@ const EPOCH_BYTES: &str = "0605000000000000";
 
 fn hex(text: &str) -> Vec<u8> {
     let digits: Vec<_> = text.chars().filter(|c| !c.is_whitespace()).collect();
-    digits.chunks(2).map(|pair| u8::from_str_radix(&pair.iter().collect::<String>(), 16).unwrap()).collect()
+    digits.chunks(2).map(|pair| u8::from_str_radix(&pair.iter().collect::<String>(), 16).expect("hex digits")).collect()
 }
 
 fn options() -> SubscriptionOptions {
@@ -141,7 +141,8 @@ fn reads_of_retained_messages() {
             after: "b",
         })
     };
-    let (before, after) = (format!("0100 63 {EPOCH_BYTES} 0300 612f23 2d 0b0a0000"), "0300000000000000 04000000 0100 62");
+    let (before, after) =
+        (format!("0100 63 {EPOCH_BYTES} 0300 612f23 2d 0b0a0000"), "0300000000000000 04000000 0100 62");
     check(&read(None), 16, &format!("{before} 00 {after}"));
     let for_reader = format!("{before} 01 {OWNER_BYTES} 06000000 {after}");
     check(&read(Some((OWNER, Tag(6)))), 16 | 0x80, &for_reader);
@@ -167,7 +168,9 @@ fn publishes_by_their_origin() {
             full,
         ),
         10,
-        &format!("01 {OWNER_BYTES} 06000000 00 0100 63 01 0700 {EPOCH_BYTES} 01 0e 0900000000000000 0100 74 02000000 0101 6d"),
+        &format!(
+            "01 {OWNER_BYTES} 06000000 00 0100 63 01 0700 {EPOCH_BYTES} 01 0e 0900000000000000 0100 74 02000000 0101 6d"
+        ),
     );
     let simple = message("t", "m", QoS::AtMostOnce);
     let client = Origin::Client { client_id: "c", exactly_once: None };
@@ -198,7 +201,8 @@ fn a_batch_may_be_cut_at_its_frames_and_knows_who_waits() {
     let frames: Vec<_> = Frames::new(&bytes).map(Result::unwrap).collect();
     assert_eq!(frames.iter().map(Frame::is_logged).collect::<Vec<_>>(), [true, true, false]);
     assert_eq!(frames.iter().map(|frame| frame.bytes.len()).sum::<usize>(), bytes.len());
-    let whole = Command::Publish(Publish { message: Message { properties: &[1, 1, 3, 0, 0], ..split.message }, ..split });
+    let whole =
+        Command::Publish(Publish { message: Message { properties: &[1, 1, 3, 0, 0], ..split.message }, ..split });
     assert_eq!(frames[0].decode(), Ok(whole));
     assert_eq!(publishes_waiting(&bytes).collect::<Vec<_>>(), [Ok((OWNER, Tag(6)))]);
 }

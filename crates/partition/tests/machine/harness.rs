@@ -45,7 +45,9 @@ impl Machine {
         let mut queue = VecDeque::from(self.apply(command));
         while let Some(effect) = queue.pop_front() {
             match effect {
-                Effect::Send { to, command } if to == self.partition.id() => queue.extend(self.apply_frames(&command, true)),
+                Effect::Send { to, command } if to == self.partition.id() => {
+                    queue.extend(self.apply_frames(&command, true))
+                }
                 other => all.push(other),
             }
         }
@@ -212,7 +214,7 @@ impl Client {
     }
 
     pub fn publish_twice_never<'a>(&'a self, packet_id: u16, message: Message<'a>) -> Command<'a> {
-        let once = ExactlyOnce { packet_id: PacketId::new(packet_id).unwrap(), epoch: self.epoch };
+        let once = ExactlyOnce { packet_id: PacketId::new(packet_id).expect("not 0"), epoch: self.epoch };
         Command::Publish(Publish {
             reply: Some((self.owner, Tag(4))),
             origin: Origin::Client { client_id: &self.id, exactly_once: Some(once) },
@@ -227,7 +229,7 @@ impl Client {
             tag: Tag(5),
             client_id: &self.id,
             epoch: self.epoch,
-            packet_id: PacketId::new(packet_id).unwrap(),
+            packet_id: PacketId::new(packet_id).expect("not 0"),
         })
     }
 }

@@ -102,7 +102,7 @@ impl Session {
         // In hands first come first: an entry is only handed over when all before it are.
         let seen = self.push(now);
         while self.limit > 0 && self.owed.iter().filter(|owed| !owed.sent).count() > self.limit {
-            let oldest = self.owed.iter().position(|owed| !owed.sent).unwrap();
+            let oldest = self.owed.iter().position(|owed| !owed.sent).expect("some wait");
             self.owed.remove(oldest);
         }
         seen
@@ -146,7 +146,7 @@ impl World {
         for effect in self.machine.run(command) {
             let Effect::Reply { to, reply } = effect else { panic!("one partition sends nothing") };
             let Some(client) = self.clients.iter().position(|client| client.owner == to) else { continue };
-            let payload = |body| self.machine.payload(body).parse().unwrap();
+            let payload = |body| self.machine.payload(body).parse().expect("payloads are numbers");
             match reply {
                 Reply::Deliver(d) => {
                     seen[client].push(Seen::Message(payload(d.body), d.qos, d.dup, d.subscription_ids.to_vec()));
@@ -237,9 +237,10 @@ impl World {
         let sent = Message { expires: expires.map(Timestamp), ..message(topic, &text, qos) };
         let seen = self.run(&publish(&from, sent));
         for (client, session) in self.sessions.iter_mut().enumerate() {
-            let matching = session.filters.iter().filter(|(filter, options)| {
-                mqtt::matches(filter, topic) && !(options.no_local && client == publisher)
-            });
+            let matching = session
+                .filters
+                .iter()
+                .filter(|(filter, options)| mqtt::matches(filter, topic) && !(options.no_local && client == publisher));
             let matching: Vec<_> = matching.map(|(_, options)| *options).collect();
             let granted = matching.iter().map(|options| options.qos).max();
             let mut ids: Vec<_> = matching.iter().filter_map(|options| options.identifier).collect();
@@ -264,7 +265,7 @@ impl World {
         }
         let at = which.index(self.held[client].len());
         let delivery = self.held[client][at].clone();
-        let payload = self.machine.payload(delivery.body).parse::<u32>().unwrap();
+        let payload = self.machine.payload(delivery.body).parse::<u32>().expect("payloads are numbers");
         let step = if received && delivery.qos == QoS::ExactlyOnce { Step::Received } else { Step::Done };
         let session = &mut self.sessions[client];
         let owed = session.owed.iter().position(|owed| owed.payload == payload).expect("it was handed over");

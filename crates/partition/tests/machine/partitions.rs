@@ -100,8 +100,7 @@ fn what_a_superseded_connection_still_registers_goes_with_its_successor() {
     for partition in cluster.slots.all().iter() {
         cluster.apply(partition, &first.subscribe("a/#", options(QoS::AtLeastOnce)));
     }
-    let close =
-        Close { client_id: "c", epoch: second.epoch, session_expiry: Some(0), publish_will: false };
+    let close = Close { client_id: "c", epoch: second.epoch, session_expiry: Some(0), publish_will: false };
     cluster.apply(home, &Command::Close(close));
     assert_eq!(total(&cluster, |counters| counters.subscriptions), 0);
 }

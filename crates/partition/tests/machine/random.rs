@@ -15,15 +15,54 @@ const FILTERS: [&str; 9] =
 /// One step of a life.
 #[derive(Clone, Debug)]
 pub enum Op {
-    Connect { client: usize, clean: bool, expiry: u32, will: Option<(u32, usize, bool)>, window: u16 },
-    Close { client: usize, publish_will: bool },
-    Subscribe { client: usize, filter: usize, options: SubscriptionOptions, limit: u64 },
-    Unsubscribe { client: usize, filter: usize },
-    Publish { client: usize, topic: usize, qos: QoS, retain: bool, empty: bool, expiry: Option<u64>, key: Option<u8>, queues: bool },
-    PublishOnce { client: usize, topic: usize, packet_id: u16 },
-    Release { client: usize, packet_id: u16 },
-    Acknowledge { which: Index, received: bool },
-    Redeliver { client: usize, topic: usize },
+    Connect {
+        client: usize,
+        clean: bool,
+        expiry: u32,
+        will: Option<(u32, usize, bool)>,
+        window: u16,
+    },
+    Close {
+        client: usize,
+        publish_will: bool,
+    },
+    Subscribe {
+        client: usize,
+        filter: usize,
+        options: SubscriptionOptions,
+        limit: u64,
+    },
+    Unsubscribe {
+        client: usize,
+        filter: usize,
+    },
+    Publish {
+        client: usize,
+        topic: usize,
+        qos: QoS,
+        retain: bool,
+        empty: bool,
+        expiry: Option<u64>,
+        key: Option<u8>,
+        queues: bool,
+    },
+    PublishOnce {
+        client: usize,
+        topic: usize,
+        packet_id: u16,
+    },
+    Release {
+        client: usize,
+        packet_id: u16,
+    },
+    Acknowledge {
+        which: Index,
+        received: bool,
+    },
+    Redeliver {
+        client: usize,
+        topic: usize,
+    },
     Pass(u64),
     FrontendGone,
 }
@@ -96,7 +135,9 @@ impl Driver {
 
     pub fn step(&mut self, op: &Op) {
         match op {
-            Op::Connect { client, clean, expiry, will, window } => self.connect(*client, *clean, *expiry, *will, *window),
+            Op::Connect { client, clean, expiry, will, window } => {
+                self.connect(*client, *clean, *expiry, *will, *window)
+            }
             Op::Close { client, publish_will } => {
                 if let Some(connection) = self.connected[*client].take() {
                     self.run(&connection.close(*publish_will));
@@ -116,7 +157,8 @@ impl Driver {
             Op::Publish { .. } => self.publish(op),
             Op::PublishOnce { client, topic, packet_id } => {
                 if let Some(connection) = self.connected[*client].clone() {
-                    let publish = connection.publish_twice_never(*packet_id, message(TOPICS[*topic], "once", QoS::ExactlyOnce));
+                    let publish =
+                        connection.publish_twice_never(*packet_id, message(TOPICS[*topic], "once", QoS::ExactlyOnce));
                     self.run(&publish);
                 }
             }

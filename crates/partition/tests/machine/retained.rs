@@ -54,7 +54,8 @@ fn mqtt_3_3_1_9_10_11_retain_handling() {
     let client = machine.connect("c", 1, 0);
     retain(&mut machine, "a", "m", QoS::AtLeastOnce);
     let mut reads = |retain_handling| {
-        let replies = machine.subscribe(&client, "a", SubscriptionOptions { retain_handling, ..options(QoS::AtLeastOnce) });
+        let replies =
+            machine.subscribe(&client, "a", SubscriptionOptions { retain_handling, ..options(QoS::AtLeastOnce) });
         replies.len() > 1
     };
     assert!(!reads(RetainHandling::DoNotSend));
@@ -74,7 +75,8 @@ fn mqtt_3_3_1_12_13_the_flag_of_live_messages_follows_retain_as_published() {
     let as_published = SubscriptionOptions { retain_as_published: true, ..options(QoS::AtMostOnce) };
     machine.subscribe(&published, "t", as_published);
     let replies = retain(&mut machine, "t", "m", QoS::AtMostOnce);
-    let flags: Vec<_> = replies.iter().map(|reply| matches!(reply, Reply::Direct(Direct { retain: true, .. }))).collect();
+    let flags: Vec<_> =
+        replies.iter().map(|reply| matches!(reply, Reply::Direct(Direct { retain: true, .. }))).collect();
     assert_eq!(flags, [false, true]);
 }
 
@@ -135,7 +137,8 @@ fn a_persistent_session_reads_into_its_queue_over_several_entries_and_restarts()
     assert_eq!(machine.partition.counters().queued, 600);
     let again = machine.connect("c", 2, PERSISTENT);
     let replies = machine.attach(&again, 1000);
-    assert_eq!(machine.delivered(&replies), (0..600).map(|n| n.to_string()).collect::<Vec<_>>());
+    let dup = |n: u32| if n < 100 { "!" } else { "" };
+    assert_eq!(machine.delivered(&replies), (0..600).map(|n| format!("{n}{}", dup(n))).collect::<Vec<_>>());
     assert!(deliveries(&replies).iter().all(|delivery| delivery.retain));
 }
 

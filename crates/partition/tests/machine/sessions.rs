@@ -8,9 +8,7 @@ use crate::harness::*;
 #[test]
 fn mqtt_3_1_2_5_a_persistent_session_is_resumed_and_a_transient_one_is_not() {
     let mut machine = Machine::new(0, 1);
-    for (expiry, kind, present) in
-        [(PERSISTENT, SessionKind::Persistent, true), (0, SessionKind::Transient, false)]
-    {
+    for (expiry, kind, present) in [(PERSISTENT, SessionKind::Persistent, true), (0, SessionKind::Transient, false)] {
         let client = Client::new("c", 1);
         let first = machine.open(&client, true, expiry);
         assert_eq!((first.kind, first.session_present), (kind, false));
@@ -41,8 +39,7 @@ fn mqtt_3_1_4_3_a_second_connection_takes_over_and_the_first_is_told() {
     let mut machine = Machine::new(0, 1);
     let first = machine.connect("c", 1, PERSISTENT);
     let second = Client::new("c", 2);
-    let open =
-        Open { owner: second.owner, client_id: "c", clean_start: false, session_expiry: PERSISTENT, will: None };
+    let open = Open { owner: second.owner, client_id: "c", clean_start: false, session_expiry: PERSISTENT, will: None };
     let effects = machine.run(&Command::Open(open));
     assert_eq!(effects[0], Effect::Reply { to: first.owner, reply: Reply::Kick { epoch: first.epoch } });
     let Effect::Reply { to, reply: Reply::Opened(opened) } = &effects[1] else { panic!("{effects:?}") };
@@ -82,7 +79,9 @@ fn an_expiry_that_has_passed_counts_before_it_is_swept() {
 fn mqtt_3_14_2_2_a_disconnect_may_change_the_expiry() {
     let mut machine = Machine::new(0, 1);
     let client = machine.connect("c", 1, PERSISTENT);
-    let close = |session_expiry| Command::Close(Close { client_id: "c", epoch: client.epoch, session_expiry, publish_will: false });
+    let close = |session_expiry| {
+        Command::Close(Close { client_id: "c", epoch: client.epoch, session_expiry, publish_will: false })
+    };
     machine.run(&close(Some(0)));
     assert_eq!(machine.partition.counters().sessions, 0);
 }

@@ -230,9 +230,7 @@ fn settle(mut files: Vec<Arc<CarriedFile>>, log: &LogStore, garbage: &mut Garbag
     };
     drop_if(&mut files, &|file, _| log.segments().any(|s| file.contains(s.first) && s.end > log.floor()));
     drop_if(&mut files, &|file, all| {
-        all.iter().any(|other| {
-            other.generation > file.generation && other.first <= file.first && file.end <= other.end
-        })
+        all.iter().any(|other| other.generation > file.generation && other.first <= file.first && file.end <= other.end)
     });
     files.sort_unstable_by_key(|file| file.first);
     files

@@ -60,10 +60,16 @@ fn check(log: &LogStore, bodies: &mut BodyStore, live: &BTreeSet<BodyRef>) {
 enum Op {
     Append(Vec<u32>),
     /// Of every `modulus` live bodies the one at `residue` dies.
-    Kill { modulus: usize, residue: usize },
+    Kill {
+        modulus: usize,
+        residue: usize,
+    },
     /// All bodies of the older half die.
     KillOld,
-    Carry { upto: u8, stop: Stop },
+    Carry {
+        upto: u8,
+        stop: Stop,
+    },
     Reopen,
 }
 
@@ -139,7 +145,8 @@ fn run(ops: Vec<Op>) {
     let live_bytes: u64 = live.iter().map(|b| u64::from(b.len)).sum();
     let on_disk = log.disk_bytes() - log.segments().last().unwrap().bytes + bodies.disk_bytes();
     assert!(on_disk <= live_bytes * 2 + live.len() as u64 * 44 + 2000, "{on_disk} for {live_bytes}");
-    let files: u64 = std::fs::read_dir(dir.path().join("bodies")).unwrap().map(|e| e.unwrap().metadata().unwrap().len()).sum();
+    let files: u64 =
+        std::fs::read_dir(dir.path().join("bodies")).unwrap().map(|e| e.unwrap().metadata().unwrap().len()).sum();
     assert_eq!(files, bodies.disk_bytes(), "no file is forgotten");
 }
 

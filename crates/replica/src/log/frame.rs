@@ -209,7 +209,7 @@ mod tests {
     fn the_bytes_of_a_record_header_are_these() {
         let header = RecordHeader { payload_crc: crc32fast::hash(b"hello"), len: 5, index: 42, synced: 41 };
         let bytes = header.encode(0xdead_beef);
-        assert_eq!(hex(&bytes[4..]), "86a6103605000000" .to_owned() + "2a000000000000002900000000000000");
+        assert_eq!(hex(&bytes[4..]), "86a6103605000000".to_owned() + "2a000000000000002900000000000000");
         assert_eq!(hex(&bytes[..4]), "5e8e30ef");
         assert_eq!(RecordHeader::decode(&bytes, 0xdead_beef), Some(header));
         assert_eq!(RecordHeader::decode(&bytes, 0xdead_beee), None, "the salt is part of the checksum");

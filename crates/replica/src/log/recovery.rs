@@ -143,12 +143,7 @@ fn is_torn(
 }
 
 /// Removes the fault and all that follows.
-fn cut(
-    dir: &Path,
-    fault: &Fault,
-    later: &[(u64, PathBuf)],
-    segments: &mut [Segment],
-) -> Result<TornTail, LogError> {
+fn cut(dir: &Path, fault: &Fault, later: &[(u64, PathBuf)], segments: &mut [Segment]) -> Result<TornTail, LogError> {
     let mut bytes = 0;
     // From the end, so that a crash in between leaves a log that is cut the same way at the next start.
     for (_, path) in later.iter().rev() {

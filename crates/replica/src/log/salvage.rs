@@ -32,7 +32,15 @@ pub struct Salvaged {
 pub fn salvage(dir: &Path) -> Result<Salvaged, LogError> {
     let mut done = Salvaged::default();
     loop {
-        let floor = marks::read_floor(dir)?;
+        let floor = match marks::read_floor(dir) {
+            Err(LogError::Corrupt { file, offset, index, why }) if !matches!(why, Damage::Version(_)) => {
+                let aside = aside(dir, &mut done)?;
+                done.damage.push((file.clone(), offset, index, why));
+                move_into(&aside, &file)?;
+                restore_floor(dir)?
+            }
+            read => read?,
+        };
         let files = list_segments(dir)?;
         let passed = pass(&files, floor)?;
         let Some(fault) = passed.fault else {
@@ -62,6 +70,20 @@ pub fn salvage(dir: &Path) -> Result<Salvaged, LogError> {
         // What the last clean stop had synced may be gone now.
         marks::write_run(dir, None)?;
     }
+}
+
+/// Writes the lowest floor that the segments allow: the first entry that is followed by all others.
+fn restore_floor(dir: &Path) -> Result<u64, LogError> {
+    let passed = pass(&list_segments(dir)?, u64::MAX)?;
+    let mut floor = passed.segments.last().map_or(1, |s| s.next());
+    for segment in passed.segments.iter().rev() {
+        if segment.next() != floor {
+            break;
+        }
+        floor = segment.first();
+    }
+    marks::write_floor(dir, floor)?;
+    Ok(floor)
 }
 
 fn aside(dir: &Path, done: &mut Salvaged) -> Result<PathBuf, LogError> {

@@ -40,9 +40,8 @@ impl Segment {
         let path = segment_path(dir, first);
         let salt = new_salt();
         let header = FileHeader { kind: FileKind::Log, marks: [first, u64::from(salt), synced, 0] };
-        let made = File::create(&path)
-            .and_then(|mut file| file.write_all(&header.encode()))
-            .and_then(|()| open_file(&path));
+        let made =
+            File::create(&path).and_then(|mut file| file.write_all(&header.encode())).and_then(|()| open_file(&path));
         match made {
             Ok(file) => Ok(Self::with_records(path, file, salt, first, Vec::new(), FILE_HEADER_BYTES as u64)),
             Err(error) => {
@@ -106,8 +105,8 @@ impl Segment {
             self.ragged = false;
         }
         debug_assert_eq!(header.index, self.next());
-        let start = u32::try_from(self.end)
-            .map_err(|_| LogError::TooLong { bytes: self.end, limit: u64::from(u32::MAX) })?;
+        let start =
+            u32::try_from(self.end).map_err(|_| LogError::TooLong { bytes: self.end, limit: u64::from(u32::MAX) })?;
         let head = header.encode(self.salt);
         let written = match header.payload_len() <= COPIED_BYTES {
             true => (&*self.file).write_all(&join(&head, parts, header.payload_len())),

@@ -162,11 +162,7 @@ impl LogStore {
 
     /// As [`LogStore::purge_to`], but removes only those segments below `index` that `dead` agrees to: the others
     /// stay for the bodies in them. The files go when the returned garbage is removed, on any thread.
-    pub(crate) fn retire(
-        &mut self,
-        index: u64,
-        dead: impl Fn(SegmentSpan) -> bool,
-    ) -> Result<Garbage, LogError> {
+    pub(crate) fn retire(&mut self, index: u64, dead: impl Fn(SegmentSpan) -> bool) -> Result<Garbage, LogError> {
         let index = index.min(self.next()).max(self.floor);
         let sealed = self.segments.len() - 1;
         let doomed = |(n, s): (usize, &Segment)| n < sealed && s.next() <= index && dead(span_of(s));

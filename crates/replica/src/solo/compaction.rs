@@ -9,7 +9,7 @@ use partition::Partition;
 
 use super::SoloError;
 use crate::bodies::{BodyStore, Carried, CarryJob};
-use crate::log::LogStore;
+use crate::log::{Garbage, LogError, LogStore, Syncer};
 use crate::snapshot::Snapshots;
 
 /// How many times the state's own size the log may grow before the next snapshot.
@@ -88,11 +88,11 @@ impl Compaction {
         let job = bodies.plan_carry(log, &live, index + 1);
         self.state_bytes = contents.len() as u64;
         self.grown = 0;
-        let snapshots = Arc::clone(&self.snapshots);
+        let (snapshots, syncer) = (Arc::clone(&self.snapshots), log.syncer());
         let (send, done) = channel();
         let work = move || {
             // The other end is gone only when the partition has stopped.
-            let _ = send.send(write(&snapshots, index, &contents, job));
+            let _ = send.send(write(&snapshots, &syncer, index, &contents, job));
         };
         match std::thread::Builder::new().name("compaction".to_owned()).spawn(work) {
             Ok(thread) => self.running = Some(Running { thread, done }),
@@ -117,8 +117,11 @@ impl Compaction {
         self.gone()?;
         match result {
             Ok((index, carried)) => {
-                if let Some(carried) = carried {
-                    bodies.install(log, carried)?.remove()?;
+                if let Some(mut carried) = carried {
+                    if let Some(error) = carried.disk_full.take() {
+                        tracing::warn!(%error, "no room for carrying all bodies over; tried again later");
+                    }
+                    remove(bodies.install(log, carried)?);
                 }
                 tracing::debug!(index, disk_bytes = log.disk_bytes() + bodies.disk_bytes(), "log compacted");
                 self.snapshots.remove_before(index)?;
@@ -155,12 +158,28 @@ enum Wait {
     Yes,
 }
 
+/// Removing large files takes tens of milliseconds: not on the partition's thread. What is left by a crash is found at
+/// the next start.
+fn remove(garbage: Garbage) {
+    let work = move || {
+        if let Err(error) = garbage.remove() {
+            tracing::warn!(%error, "files of the log that are not needed any more could not be removed");
+        }
+    };
+    if let Err(error) = std::thread::Builder::new().name("removal".to_owned()).spawn(work) {
+        tracing::warn!(%error, "no thread for removing files; they go at the next start");
+    }
+}
+
 fn write(
     snapshots: &Snapshots,
+    syncer: &Syncer,
     index: u64,
     contents: &[u8],
     job: Option<CarryJob>,
 ) -> Result<(u64, Option<Carried>), SoloError> {
+    // The log first: after a power cut it must reach at least as far as its snapshot.
+    syncer.sync().map_err(|e| LogError::SyncFailed { dir: "log".into(), why: e.to_string() })?;
     snapshots.write(index, contents)?;
     let carried = job.map(CarryJob::run).transpose()?;
     Ok((index, carried))

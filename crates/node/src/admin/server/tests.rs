@@ -51,7 +51,7 @@ fn readiness_follows_the_process_and_liveness_does_not() {
     };
     is("/health/live", "200", "live\n");
     is("/health/ready", "503", "starting\n");
-    fixture.health.set_ready();
+    fixture.health.set_ready(|| true);
     is("/health/ready", "200", "ready\n");
     fixture.health.set_draining();
     is("/health/ready", "503", "draining\n");

@@ -53,3 +53,22 @@ fn a_damaged_segment_kept_for_its_bodies_goes_alone() {
     assert_eq!(recovered.first, spans[2].first);
     assert!(!log.contains(1));
 }
+
+#[test]
+fn a_damaged_floor_is_restored_from_the_segments() {
+    let dir = tempdir();
+    let (mut log, _) = open(dir.path()).unwrap();
+    append(&mut log, 1..=100);
+    let spans: Vec<_> = log.segments().collect();
+    log.retire(spans[3].first, |s| s.first == spans[1].first).unwrap().remove().unwrap();
+    drop(log);
+    let mut bytes = std::fs::read(dir.path().join("floor")).unwrap();
+    bytes[9] ^= 1;
+    std::fs::write(dir.path().join("floor"), bytes).unwrap();
+    assert!(matches!(open(dir.path()), Err(LogError::Corrupt { why: Damage::Header, .. })));
+    let salvaged = salvage(dir.path()).unwrap();
+    assert_eq!((salvaged.last, salvaged.entries_lost), (100, 0));
+    let (log, recovered) = open(dir.path()).unwrap();
+    assert_eq!((recovered.first, recovered.last), (spans[2].first, 100));
+    assert!(log.contains(1), "what is kept for its bodies stays");
+}
