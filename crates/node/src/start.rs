@@ -74,6 +74,7 @@ fn start(arguments: Arguments) -> Result<(), StartError> {
         tracing::warn!("{notice}");
     }
     host::raise_open_files_limit();
+    host::use_small_pages();
     let signals = Signals::catch().map_err(StartError::Thread)?;
     all_in_one::run(&plan, &signals)
 }

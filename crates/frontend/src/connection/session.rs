@@ -166,7 +166,15 @@ impl Inbound {
         let request = &mut self.requests[place];
         note(&mut request.kind, tag.0 as u16);
         request.outstanding = request.outstanding.saturating_sub(1);
-        (request.outstanding == 0).then(|| self.requests.remove(place).kind)
+        if request.outstanding > 0 {
+            return None;
+        }
+        let done = self.requests.remove(place);
+        if self.requests.is_empty() {
+            // A connection at rest holds nothing for the next request.
+            self.requests = Vec::new();
+        }
+        Some(done.kind)
     }
 }
 

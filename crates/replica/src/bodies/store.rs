@@ -25,7 +25,7 @@ pub struct BodySettings {
 
 impl Default for BodySettings {
     fn default() -> Self {
-        Self { cache_bytes: 16 << 20 }
+        Self { cache_bytes: 32 << 20 }
     }
 }
 
@@ -43,12 +43,17 @@ pub struct BodyStore {
     blocks: Reread<(u64, u32), Block>,
     /// Ascending, not overlapping.
     files: Vec<Arc<CarriedFile>>,
+    /// The entry of which a part was read last.
+    last_part: Option<u64>,
     /// The body given out last: fan-out asks for the same one again and again.
     latest: Option<(BodyRef, Bytes)>,
 }
 
 /// What an entry costs in the cache beside its payload.
 const ENTRY_OVERHEAD_BYTES: usize = 64;
+
+/// A body smaller than this part of its entry may be read without the rest.
+const PART_OF_ENTRY: u32 = 4;
 
 impl BodyStore {
     /// Opens the carried files in `dir`, making it when there is none, and finishes a purge that was interrupted.
@@ -77,6 +82,7 @@ impl BodyStore {
             entries: Reread::new(settings.cache_bytes / 8),
             blocks: Reread::new(settings.cache_bytes / 8),
             files,
+            last_part: None,
             latest: None,
         })
     }

@@ -140,6 +140,19 @@ impl Segment {
         Ok(Some(Bytes::from(record).slice(RECORD_HEADER_BYTES..)))
     }
 
+    /// Reads `len` bytes at `offset` of an entry's payload, without the rest and so without its checksum; `None` when the
+    /// entry has no such bytes.
+    pub(crate) fn read_part(&self, index: u64, offset: u32, len: u32) -> Result<Option<Bytes>, LogError> {
+        let Some((start, end)) = self.span(index) else { return Ok(None) };
+        let from = start + RECORD_HEADER_BYTES as u64 + u64::from(offset);
+        if from + u64::from(len) > end {
+            return Ok(None);
+        }
+        let mut part = vec![0; len as usize];
+        self.file.read_exact_at(&mut part, from).map_err(LogError::io("read", &self.path))?;
+        Ok(Some(part.into()))
+    }
+
     /// Cuts the entries from `index` on, which must be within the segment or just after it.
     pub(crate) fn truncate(&mut self, index: u64) -> Result<(), LogError> {
         let Some((start, _)) = self.span(index) else { return Ok(()) };

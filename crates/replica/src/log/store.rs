@@ -121,6 +121,21 @@ impl LogStore {
         }
     }
 
+    /// Reads a part of one entry's payload. Every record was checked when it was written or when the log was opened;
+    /// here only [`LogStore::read`] checks it again.
+    pub fn read_part(&self, index: u64, offset: u32, len: u32) -> Result<Option<Bytes>, LogError> {
+        match self.segment_of(index) {
+            Some(segment) => segment.read_part(index, offset, len),
+            None => Ok(None),
+        }
+    }
+
+    /// Bytes of entry `index`'s payload; 0 when it is not there.
+    pub fn entry_bytes(&self, index: u64) -> u64 {
+        let span = self.segment_of(index).and_then(|segment| segment.span(index));
+        span.map_or(0, |(start, end)| (end - start).saturating_sub(RECORD_HEADER_BYTES as u64))
+    }
+
     /// Whether entry `index` can be read; below `first()` some may, kept for the bodies in them.
     pub fn contains(&self, index: u64) -> bool {
         self.segment_of(index).is_some()
