@@ -1,7 +1,7 @@
 //! Topic names and topic filters: what is well formed, and what matches.
 
 /// The most levels a topic name or filter may have; bounds the depth of every walk over them.
-pub const MAX_LEVELS: usize = 128;
+pub const MAX_LEVELS: usize = 200;
 
 /// Why a string is no topic name or topic filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -1,7 +1,6 @@
 //! A partition on its log: log store, snapshots, batching.
 
 pub mod bodies;
-pub mod data_dir;
 pub mod log;
 pub mod reserve;
 pub mod snapshot;

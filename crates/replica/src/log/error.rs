@@ -14,10 +14,9 @@ pub enum LogError {
 
     /// The partition must not go on: what follows the damaged record cannot be applied without it.
     #[error(
-        "the log is corrupt: {} at byte {offset}, entry {index}: {why}; \
-         put the data directory back from a copy, or give up what follows that entry by salvaging the log \
-         (docs/decisions/0001-log-engine.md, \"A corrupt log\")",
-        file.display()
+        "the log is corrupt: {} at byte {offset}, entry {index}: {why}; {}",
+        file.display(),
+        way_out(*why)
     )]
     Corrupt { file: PathBuf, offset: u64, index: u64, why: Damage },
 
@@ -46,7 +45,42 @@ impl LogError {
     }
 }
 
+fn way_out(why: Damage) -> &'static str {
+    match why {
+        Damage::Version(_) => "start the version of the program that wrote it, or a newer one",
+        _ => {
+            "put the data directory back from a copy, or give up what follows that entry with \
+             `causeway salvage --data-dir DIR` (docs/decisions/0001-log-engine.md, \"A corrupt log\")"
+        }
+    }
+}
+
 /// Whether `error` says that the disk, or the quota, is full.
 pub fn is_disk_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sentence(why: Damage) -> String {
+        LogError::Corrupt { file: "/d/log/1.log".into(), offset: 48, index: 7, why }.to_string()
+    }
+
+    #[test]
+    fn a_corrupt_log_names_the_place_and_the_way_out() {
+        let said = sentence(Damage::Payload);
+        for word in
+            ["/d/log/1.log at byte 48, entry 7", "a record fails its checksum", "`causeway salvage --data-dir DIR`"]
+        {
+            assert!(said.contains(word), "{word}: {said}");
+        }
+    }
+
+    #[test]
+    fn a_newer_format_is_not_to_be_salvaged() {
+        let said = sentence(Damage::Version(9));
+        assert!(said.contains("format version 9") && !said.contains("salvage"), "{said}");
+    }
 }

@@ -31,6 +31,8 @@ pub(super) struct Compaction {
     state_bytes: u64,
     /// Bytes appended since the last snapshot.
     grown: u64,
+    /// Bytes of bodies that were referred to at the last snapshot.
+    live_at_last: u64,
     running: Option<Running>,
 }
 
@@ -47,6 +49,7 @@ impl Compaction {
             state_bytes,
             // What is in the log at the start counts: a crash loop must not grow it without end.
             grown: log.disk_bytes(),
+            live_at_last: u64::MAX,
             running: None,
         }
     }
@@ -74,9 +77,14 @@ impl Compaction {
             Space::Plenty => self.after_bytes.max(self.state_bytes.saturating_mul(LOG_TO_STATE)),
             Space::Short => self.after_bytes.min(SHORT_BYTES),
         };
-        if self.grown < due_from {
+        let live = live_bytes(partition);
+        let disk = log.disk_bytes() + bodies.disk_bytes();
+        // Messages that were acknowledged or expired give their space back even if nothing new comes.
+        let is_mostly_dead = live < self.live_at_last && live * 2 + self.after_bytes < disk;
+        if self.grown < due_from && !is_mostly_dead {
             return Ok(());
         }
+        self.live_at_last = live;
         self.begin(partition, log, bodies)
     }
 
@@ -169,6 +177,11 @@ fn remove(garbage: Garbage) {
     if let Err(error) = std::thread::Builder::new().name("removal".to_owned()).spawn(work) {
         tracing::warn!(%error, "no thread for removing files; they go at the next start");
     }
+}
+
+fn live_bytes(partition: &Partition) -> u64 {
+    let counters = partition.counters();
+    counters.queued_bytes + counters.retained_bytes
 }
 
 fn write(
