@@ -115,14 +115,7 @@ impl PartitionThread {
     }
 
     fn let_out(&self, traffic: &mut Traffic) {
-        for answer in traffic.out.answers.drain(..) {
-            if let Some(worker) = traffic.by_worker.get_mut(usize::from(answer.to.worker)) {
-                worker.push(answer);
-            }
-        }
-        for (answers, worker) in traffic.by_worker.iter_mut().zip(&self.workers) {
-            worker.send(answers);
-        }
+        // Commands first: what a connection does next must not overtake them.
         for (to, command) in traffic.out.commands.drain(..) {
             if let Some(batch) = traffic.to_partitions.get_mut(usize::from(to.0)) {
                 batch.push_frame(&command);
@@ -133,6 +126,14 @@ impl PartitionThread {
                 // Commands between partitions are few and repeated until confirmed; a stopped one gets them later.
                 let _ = partition.send(batch.take());
             }
+        }
+        for answer in traffic.out.answers.drain(..) {
+            if let Some(worker) = traffic.by_worker.get_mut(usize::from(answer.to.worker)) {
+                worker.push(answer);
+            }
+        }
+        for (answers, worker) in traffic.by_worker.iter_mut().zip(&self.workers) {
+            worker.send(answers);
         }
     }
 

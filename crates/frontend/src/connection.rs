@@ -19,7 +19,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Buf;
-use mqtt::{Frame, Packet, Peer, ProtocolVersion, Split};
+use mqtt::{Frame, Packet, PacketType, Peer, ProtocolVersion, Split};
 use partition::{Epoch, Owner, PartitionId};
 use tokio::io::ReadBuf;
 
@@ -34,11 +34,17 @@ pub(crate) use session::{Inbound, Phase, Session};
 /// Seconds from accept to CONNACK.
 pub(crate) const CONNECT_DEADLINE_S: u64 = 15;
 
+/// Seconds for which a connection that the server has ended is still read from, see `poll_linger`.
+const LINGER_S: u64 = 2;
+
 /// Seconds that a client has for taking the last bytes before the connection is cut.
 const CLOSE_DEADLINE_S: u64 = 5;
 
 /// Reads in a row before other connections get their turn.
 const READS_PER_POLL: usize = 4;
+
+/// The longest SUBSCRIBE or UNSUBSCRIBE: decoded it takes many times as much.
+const FILTERS_BYTES: usize = 1024 * 1024;
 
 /// A client that leaves this many bytes untaken is not read from until it takes some.
 const UNTAKEN_BYTES: usize = 1024 * 1024;
@@ -75,6 +81,8 @@ pub(crate) struct Connection {
     epoch: Cell<Option<Epoch>>,
     /// Second by which the connection is cut, once it is ending.
     cut_at: Cell<u64>,
+    /// Goodbye is said at the transport's level.
+    is_shut: Cell<bool>,
 }
 
 impl Connection {
@@ -94,6 +102,7 @@ impl Connection {
             reads: RefCell::new(Vec::new()),
             epoch: Cell::new(None),
             cut_at: Cell::new(u64::MAX),
+            is_shut: Cell::new(false),
         }
     }
 
@@ -187,7 +196,7 @@ impl Connection {
     fn look_again(self: &Rc<Self>, worker: &Rc<Worker>) {
         self.stalled.set(false);
         let mut inbound = self.inbound.borrow_mut();
-        if matches!(inbound.phase, Phase::Opening(_)) || inbound.touching {
+        if matches!(inbound.phase, Phase::Opening(_)) || inbound.held {
             self.stalled.set(true);
             return;
         }
@@ -210,14 +219,15 @@ impl Connection {
         let mut used = 0;
         while used < data.len() {
             let step = match mqtt::split(&data[used..], worker.limits.packet_size) {
-                Ok(Split::Whole { frame, len }) => {
-                    self.handle(worker, inbound, frame).map(|flow| (flow, len))
-                }
+                Ok(Split::Whole { frame, len }) => self.handle(worker, inbound, frame).map(|flow| (flow, len)),
                 Ok(Split::Partial { need }) => {
                     inbound.need = need;
                     break;
                 }
-                Err(violation) => Err(Fault::Packet(violation)),
+                Err(violation) => {
+                    inbound.look_for_version(&data[used..]);
+                    Err(Fault::Packet(violation))
+                }
             };
             match step {
                 Ok((Flow::Next, len)) => used += len,
@@ -248,6 +258,9 @@ impl Connection {
             Phase::Authenticating(_) => return self.on_packet_while_authenticating(worker, inbound, frame),
             Phase::Opening(_) => return Ok(Flow::Again),
             Phase::Open => {}
+        }
+        if matches!(frame.kind, PacketType::Subscribe | PacketType::Unsubscribe) && frame.body.len() > FILTERS_BYTES {
+            return Err(Fault::TooManyFilters);
         }
         let version = inbound.version;
         let packet = mqtt::decode(frame, version, Peer::Client)?;
@@ -304,7 +317,12 @@ impl Connection {
         let waker = self.waker.borrow();
         let mut cx = Context::from_waker(&waker);
         let drained = self.transport.borrow_mut().poll_drain(&mut cx, &mut outbound.outbox);
-        worker.counters.bytes_sent.add((before - outbound.outbox.len()) as u64);
+        let taken = before - outbound.outbox.len();
+        worker.counters.bytes_sent.add(taken as u64);
+        if taken > 0 && before > UNTAKEN_BYTES {
+            // It is not read from meanwhile, but it is there.
+            self.last_heard.set(worker.now_s());
+        }
         let was_blocked = self.blocked.get();
         match drained {
             Poll::Ready(Ok(())) => {
@@ -328,7 +346,7 @@ impl Connection {
             Poll::Pending => self.blocked.set(true),
         }
         worker.account(outbound.account());
-        let walk_on = !self.blocked.get() && outbound.nothing_waits();
+        let walk_on = !self.blocked.get() && outbound.nothing_waits() && !self.is_ending();
         drop(outbound);
         if walk_on {
             self.read_more_retained(worker);
@@ -357,7 +375,8 @@ impl Connection {
         };
         let Some(grace) = session.keep_alive_grace_s() else { return now + 3600 };
         // What we do not read we cannot have heard.
-        let held_back = self.stalled.get() || self.outbound.borrow().outbox.len() > UNTAKEN_BYTES && !self.blocked.get();
+        let held_back =
+            self.stalled.get() || self.outbound.borrow().outbox.len() > UNTAKEN_BYTES && !self.blocked.get();
         if held_back {
             self.last_heard.set(now);
         }

@@ -12,8 +12,10 @@ pub(crate) enum Fault {
     SecondConnect,
     #[error("a packet that only a server sends")]
     FromServer,
-    #[error("topic alias above the announced maximum or not set before (3.3.2.3.4)")]
+    #[error("topic alias above the announced maximum (MQTT-3.3.2-9)")]
     TopicAlias,
+    #[error("topic alias without a topic before it was set (3.3.2.3.4)")]
+    UnsetTopicAlias,
     #[error("more QoS 1 and 2 publishes unacknowledged than the announced Receive Maximum (MQTT-3.3.4-9)")]
     ReceiveMaximum,
     #[error("an acknowledgement that does not belong to the QoS of what is in flight (MQTT-4.3.3)")]
@@ -30,6 +32,12 @@ pub(crate) enum Fault {
     ConnectDeadline,
     #[error("the client id connected again (MQTT-3.1.4-3)")]
     TakenOver,
+    #[error("more topic filters in one packet than one request may have")]
+    TooManyFilters,
+    #[error("the answer exceeds the client's Maximum Packet Size (MQTT-3.1.2-24)")]
+    AnswerTooLarge,
+    #[error("memory was short for too long, and the client's version has no way to be told")]
+    Memory,
     #[error("the server is shutting down")]
     ShuttingDown,
     #[error("the partition that holds the session does not answer")]
@@ -43,6 +51,7 @@ impl Fault {
             Self::NotConnect
             | Self::SecondConnect
             | Self::FromServer
+            | Self::UnsetTopicAlias
             | Self::UnexpectedAcknowledgement
             | Self::SessionExpiryRaised
             | Self::Authentication => ReasonCode::ProtocolError,
@@ -51,6 +60,8 @@ impl Fault {
             Self::Denied(reason) => reason,
             Self::KeepAlive => ReasonCode::KeepAliveTimeout,
             Self::ConnectDeadline => ReasonCode::MaximumConnectTime,
+            Self::AnswerTooLarge => ReasonCode::PacketTooLarge,
+            Self::Memory | Self::TooManyFilters => ReasonCode::QuotaExceeded,
             Self::TakenOver => ReasonCode::SessionTakenOver,
             Self::ShuttingDown => ReasonCode::ServerShuttingDown,
             Self::Unavailable => ReasonCode::ServerUnavailable,

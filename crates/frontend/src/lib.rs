@@ -23,6 +23,7 @@ mod outbox;
 mod own_ids;
 mod pending_acks;
 mod pool;
+mod receptions;
 mod routing;
 mod running;
 mod settings;

@@ -75,8 +75,7 @@ fn serve(worker: &Rc<Worker>, stream: TcpStream, peer: SocketAddr, protocol: &Pr
         }
         Protocol::WebSocket => {
             let limit = worker.limits.packet_size;
-            let handshake =
-                async move { Ok(Transport::WebSocket(Box::new(WebSocket::accept(stream, limit).await?))) };
+            let handshake = async move { Ok(Transport::WebSocket(Box::new(WebSocket::accept(stream, limit).await?))) };
             tokio::task::spawn_local(shake_hands(Rc::clone(worker), peer, handshake));
         }
     }

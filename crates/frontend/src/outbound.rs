@@ -1,15 +1,16 @@
 //! What a client is owed: the messages in flight to it, those that wait for its window, the bytes in its outbox.
 
+mod acknowledged;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use mqtt::{AckKind, PacketId, ProtocolVersion, QoS, ReasonCode};
+use mqtt::{PacketId, ProtocolVersion, QoS};
 use partition::{Delivery, Message, PartitionId, SessionSlot, Step, SubscriptionIds, Timestamp};
 
 use crate::aliases::OutgoingAliases;
 use crate::counters::Counters;
-use crate::fault::Fault;
 use crate::fan_out::{FanOut, Manner, Personal};
 use crate::outbox::{Outbox, Spares};
 use crate::own_ids::{Awaiting, OwnIds};
@@ -52,6 +53,8 @@ struct EntryInFlight {
     awaiting: Awaiting,
     /// A PUBREL sent again after a resumption takes nothing from the Receive Maximum.
     counted: bool,
+    /// The partition has noted that the client received it, so PUBREL may be sent.
+    noted: bool,
 }
 
 /// Who gives out packet identifiers, hence who knows what is in flight.
@@ -146,9 +149,21 @@ impl Outbound {
         }
     }
 
+    /// Whether the client takes a SUBACK or UNSUBACK of so many codes (MQTT-3.1.2-24).
+    pub fn may_send_codes(&self, codes: usize) -> bool {
+        let remaining = 2 + usize::from(self.version.is_v5()) + codes;
+        let length_bytes = (1..4).find(|n| remaining < 1 << (7 * n)).unwrap_or(4);
+        1 + length_bytes + remaining <= self.maximum_packet_size
+    }
+
     /// Bytes that wait for the client, in any form.
     pub fn backlog(&self) -> usize {
         self.outbox.len() + self.waiting_bytes
+    }
+
+    /// Whether a QoS 1 or 2 message would have to wait.
+    pub fn is_window_full(&self) -> bool {
+        self.in_flight >= self.window || !self.waiting.is_empty()
     }
 
     pub fn nothing_waits(&self) -> bool {
@@ -257,8 +272,7 @@ impl Outbound {
             writer.counters.expired_dropped.add(1);
             return Delivered::Dropped;
         }
-        let manner =
-            Manner { qos: waiting.qos, retain: waiting.retain, subscription_ids: &waiting.subscription_ids };
+        let manner = Manner { qos: waiting.qos, retain: waiting.retain, subscription_ids: &waiting.subscription_ids };
         match &waiting.source {
             Source::Own { share } => self.send_own(&mut fan_out, manner, share.as_ref(), writer),
             Source::Entry { entry, packet_id, dup } => {
@@ -311,8 +325,8 @@ impl Outbound {
         }
         let InFlight::Entries(entries) = &mut self.ids else { return Delivered::Dropped };
         let awaiting = if manner.qos == QoS::AtLeastOnce { Awaiting::PubAck } else { Awaiting::PubRec };
-        entries.insert(packet_id, EntryInFlight { entry, awaiting, counted: true });
-        self.in_flight += 1;
+        let before = entries.insert(packet_id, EntryInFlight { entry, awaiting, counted: true, noted: false });
+        self.in_flight += u16::from(!before.is_some_and(|before| before.counted));
         self.write(fan_out, manner, Some(packet_id), dup, writer)
     }
 
@@ -352,86 +366,6 @@ impl Outbound {
         counters.publishes_sent.add(1);
         counters.payload_bytes_sent.add(fan_out.payload.len() as u64);
         Delivered::Sent
-    }
-
-    /// Takes a PUBACK, PUBREC or PUBCOMP of the client.
-    ///
-    /// # Errors
-    /// A kind of acknowledgement that does not belong to the QoS of what is in flight under this identifier.
-    pub fn acknowledged(
-        &mut self,
-        kind: AckKind,
-        id: PacketId,
-        reason: ReasonCode,
-        writer: &mut Writer<'_>,
-    ) -> Result<Option<Told>, Fault> {
-        let awaiting = match &self.ids {
-            InFlight::Own { ids, .. } => ids.state(id),
-            InFlight::Entries(entries) => entries.get(&id).map_or(Awaiting::Nothing, |e| e.awaiting),
-        };
-        match (awaiting, kind) {
-            (Awaiting::PubAck, AckKind::PubAck) | (Awaiting::PubComp, AckKind::PubComp) => Ok(self.done(id)),
-            // MQTT-4.3.3: a PUBREC with an error ends the delivery.
-            (Awaiting::PubRec, AckKind::PubRec) if reason.is_error() => Ok(self.done(id)),
-            (Awaiting::PubRec | Awaiting::PubComp, AckKind::PubRec) => Ok(self.received(id, writer)),
-            (Awaiting::Nothing, AckKind::PubRec) => {
-                // The session does not know it (any more): the client may forget it.
-                self.write_ack(AckKind::PubRel, id, ReasonCode::PacketIdentifierNotFound, writer);
-                Ok(None)
-            }
-            (Awaiting::Nothing, _) => Ok(None),
-            _ => Err(Fault::UnexpectedAcknowledgement),
-        }
-    }
-
-    fn done(&mut self, id: PacketId) -> Option<Told> {
-        match &mut self.ids {
-            InFlight::Own { ids, shared } => {
-                ids.set(id, Awaiting::Nothing);
-                shared.remove(&id);
-                self.in_flight -= 1;
-                None
-            }
-            InFlight::Entries(entries) => {
-                let done = entries.remove(&id)?;
-                self.in_flight -= u16::from(done.counted);
-                Some(Told { entry: done.entry, step: Step::Done })
-            }
-        }
-    }
-
-    fn received(&mut self, id: PacketId, writer: &mut Writer<'_>) -> Option<Told> {
-        match &mut self.ids {
-            InFlight::Own { ids, shared } => {
-                ids.set(id, Awaiting::PubComp);
-                // Received is received: nobody else may get it now.
-                shared.remove(&id);
-                self.write_ack(AckKind::PubRel, id, ReasonCode::Success, writer);
-                None
-            }
-            // PUBREL goes out when the partition has noted it (`resend_release`).
-            InFlight::Entries(entries) => {
-                let entry = entries.get_mut(&id)?;
-                entry.awaiting = Awaiting::PubComp;
-                Some(Told { entry: entry.entry, step: Step::Received })
-            }
-        }
-    }
-
-    /// The partition has noted that the client has received an entry, now or before a resumption: PUBREL.
-    pub fn release(&mut self, entry: EntryRef, id: PacketId, writer: &mut Writer<'_>) {
-        if let InFlight::Entries(entries) = &mut self.ids {
-            entries
-                .entry(id)
-                .or_insert(EntryInFlight { entry, awaiting: Awaiting::PubComp, counted: false })
-                .awaiting = Awaiting::PubComp;
-            self.write_ack(AckKind::PubRel, id, ReasonCode::Success, writer);
-        }
-    }
-
-    pub fn write_ack(&mut self, kind: AckKind, id: PacketId, reason: ReasonCode, writer: &mut Writer<'_>) {
-        mqtt::encode::ack(self.outbox.buffer(writer.spares), self.version, kind, id, reason);
-        writer.counters.packets_sent.add(1);
     }
 
     /// Messages for shared subscriptions that the client has not acknowledged, oldest first, in flight and waiting.

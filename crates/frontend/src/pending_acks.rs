@@ -21,12 +21,26 @@ pub(crate) struct PendingAcks {
     /// Tag of the front.
     first: u32,
     queue: VecDeque<Pending>,
+    /// How many of the queue are PUBACK.
+    pubacks: usize,
 }
+
+/// The tag of QoS 0 publishes that nothing may overtake: they are counted, not told apart.
+pub(crate) const FENCE_TAG: Tag = Tag(u32::MAX);
 
 /// The bit that tells the tag of a request (SUBSCRIBE and the like) from that of a publish.
 pub(crate) const REQUEST_TAG: u32 = 1 << 31;
 
 impl PendingAcks {
+    pub fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// QoS 1 publishes that wait for their acknowledgement.
+    pub fn pubacks(&self) -> usize {
+        self.pubacks
+    }
+
     /// Whether an acknowledgement may leave at once.
     pub fn is_empty(&self) -> bool {
         self.queue.is_empty()
@@ -34,23 +48,23 @@ impl PendingAcks {
 
     /// Adds one whose outcome is known, behind others that are waited for.
     pub fn push_done(&mut self, kind: AckKind, id: PacketId, outcome: ReasonCode) {
-        self.queue.push_back(Pending { kind, id, outcome: Some(outcome), fence: false });
+        self.push(Pending { kind, id, outcome: Some(outcome), fence: false });
     }
 
     /// Adds one to wait for; the tag comes back with the answer.
     pub fn push_waiting(&mut self, kind: AckKind, id: PacketId, fence: bool) -> Tag {
         let tag = self.first.wrapping_add(self.queue.len() as u32) & !REQUEST_TAG;
-        self.queue.push_back(Pending { kind, id, outcome: None, fence });
+        self.push(Pending { kind, id, outcome: None, fence });
         Tag(tag)
+    }
+
+    fn push(&mut self, pending: Pending) {
+        self.pubacks += usize::from(pending.kind == AckKind::PubAck);
+        self.queue.push_back(pending);
     }
 
     fn place(&self, tag: Tag) -> usize {
         (tag.0.wrapping_sub(self.first) & !REQUEST_TAG) as usize
-    }
-
-    /// Whether this identifier waits for its first acknowledgement (a QoS 2 PUBLISH sent again meanwhile).
-    pub fn contains(&self, id: PacketId) -> bool {
-        self.queue.iter().any(|p| p.id == id)
     }
 
     /// Notes an outcome, and returns the QoS of the publish if it was a fence.
@@ -67,6 +81,7 @@ impl PendingAcks {
         let outcome = self.queue.front()?.outcome?;
         let Pending { kind, id, .. } = self.queue.pop_front()?;
         self.first = self.first.wrapping_add(1) & !REQUEST_TAG;
+        self.pubacks -= usize::from(kind == AckKind::PubAck);
         Some((kind, id, outcome))
     }
 }
@@ -85,18 +100,19 @@ mod tests {
         let first = acks.push_waiting(AckKind::PubAck, id(7), false);
         acks.push_done(AckKind::PubAck, id(3), ReasonCode::Success);
         let third = acks.push_waiting(AckKind::PubRec, id(9), true);
-        assert_eq!(acks.pop(), None);
+        assert_eq!((acks.pop(), acks.pubacks()), (None, 2));
         assert_eq!(acks.resolve(third, ReasonCode::Success), Some(QoS::ExactlyOnce));
         assert_eq!(acks.pop(), None);
         assert_eq!(acks.resolve(first, ReasonCode::NoMatchingSubscribers), None);
         let left: Vec<u16> = std::iter::from_fn(|| acks.pop()).map(|(_, id, _)| id.get()).collect();
         assert_eq!(left, [7, 3, 9]);
+        assert_eq!(acks.pubacks(), 0);
         assert!(acks.is_empty());
     }
 
     #[test]
     fn tags_stay_below_the_request_bit_when_they_wrap() {
-        let mut acks = PendingAcks { first: REQUEST_TAG - 1, queue: VecDeque::new() };
+        let mut acks = PendingAcks { first: REQUEST_TAG - 1, ..PendingAcks::default() };
         let a = acks.push_waiting(AckKind::PubAck, id(1), false);
         let b = acks.push_waiting(AckKind::PubAck, id(2), false);
         assert_eq!((a.0, b.0), (REQUEST_TAG - 1, 0));

@@ -13,12 +13,12 @@ use partition::{Grant, Owner, PartitionId, Resolved, SessionKind, ShareGroup, Su
 use crate::fan_out::{FanOut, Manner};
 use crate::worker::Worker;
 
-/// Topics whose receivers a worker remembers; when full, it starts over.
-const MAX_CACHED: usize = 64 * 1024;
+/// Bytes that a worker spends on remembering receivers; when they are spent, it starts over.
+const MAX_CACHED_BYTES: usize = 64 * 1024 * 1024;
 
 /// A receiver with more than this waiting does not take a shared subscription's message if another member can, and
 /// has publishes refused that would add to it while memory is short.
-const BUSY_BYTES: usize = 64 * 1024;
+pub(crate) const BUSY_BYTES: usize = 64 * 1024;
 
 /// Where messages to one topic go.
 pub(crate) struct Route {
@@ -29,8 +29,33 @@ pub(crate) struct Route {
     turns: Box<[Cell<usize>]>,
 }
 
+impl Route {
+    /// About what it takes in a cache.
+    fn bytes(&self, topic: &str) -> usize {
+        const ENTRY: usize = 128;
+        let members: usize = self.resolved.groups.iter().map(|group| group.members.len() + 1).sum();
+        ENTRY + topic.len() + (self.resolved.targets.len() + members) * size_of::<Target>()
+    }
+}
+
 #[derive(Default)]
-pub(crate) struct RouteCache(RefCell<HashMap<Box<str>, Rc<Route>, ahash::RandomState>>);
+pub(crate) struct RouteCache {
+    routes: RefCell<HashMap<Box<str>, Rc<Route>, ahash::RandomState>>,
+    bytes: Cell<usize>,
+}
+
+impl RouteCache {
+    fn keep(&self, topic: &str, route: &Rc<Route>) {
+        let mut routes = self.routes.borrow_mut();
+        let mut bytes = self.bytes.get() + route.bytes(topic);
+        if bytes > MAX_CACHED_BYTES {
+            routes.clear();
+            bytes = route.bytes(topic);
+        }
+        let replaced = routes.insert(topic.into(), Rc::clone(route));
+        self.bytes.set(bytes - replaced.map_or(0, |old| old.bytes(topic)));
+    }
+}
 
 /// A message for a connection of another worker.
 pub(crate) struct Remote {
@@ -46,7 +71,7 @@ impl Worker {
     /// The route of `topic`: from the cache while the subscriptions it was made from stand, else from
     /// the topic home's index.
     pub fn route(&self, topic: &str) -> Rc<Route> {
-        let mut cache = self.routes.0.borrow_mut();
+        let cache = self.routes.routes.borrow();
         let known = cache.get(topic);
         if let Some(route) = known
             && self.index(route.partition).epoch_of(topic) == route.resolved.epoch
@@ -54,14 +79,12 @@ impl Worker {
             return Rc::clone(route);
         }
         let partition = known.map_or_else(|| self.slots.partition_of_topic(topic), |route| route.partition);
+        drop(cache);
         let mut resolved = Resolved::default();
         self.index(partition).resolve(topic, &mut resolved);
         let turns = resolved.groups.iter().map(|_| Cell::new(usize::from(self.id))).collect();
         let route = Rc::new(Route { partition, resolved, turns });
-        if cache.len() >= MAX_CACHED {
-            cache.clear();
-        }
-        cache.insert(topic.into(), Rc::clone(&route));
+        self.routes.keep(topic, &route);
         route
     }
 
@@ -94,7 +117,7 @@ impl Worker {
             if qos > QoS::AtMostOnce && resolved.needs_partition {
                 continue; // Shared out by the partition, all of them, so that none is served by neither or by both.
             }
-            if let Some((owner, grant)) = self.choose_member(group, turn, fan_out) {
+            if let Some((owner, grant)) = self.choose_member(group, turn, qos, fan_out) {
                 let share = (qos.min(grant.qos) > QoS::AtMostOnce).then_some(&group.name);
                 self.deliver_to(owner, grant, qos, share, fan_out);
             }
@@ -102,14 +125,7 @@ impl Worker {
         matched
     }
 
-    fn deliver_to(
-        &self,
-        owner: Owner,
-        grant: &Grant,
-        qos: QoS,
-        share: Option<&Arc<str>>,
-        fan_out: &mut FanOut<'_>,
-    ) {
+    fn deliver_to(&self, owner: Owner, grant: &Grant, qos: QoS, share: Option<&Arc<str>>, fan_out: &mut FanOut<'_>) {
         // MQTT-3.3.1-12 and -13: what is delivered live carries RETAIN only to Retain As Published, and a publish
         // with RETAIN set does not come this way.
         let manner = Manner { qos: qos.min(grant.qos), retain: false, subscription_ids: &grant.subscription_ids };
@@ -134,11 +150,12 @@ impl Worker {
     }
 
     /// The member of a shared group that gets this message: the one its `$partition` property stands for, else the next
-    /// in turn that is not busy.
+    /// in turn that can take it now.
     fn choose_member<'a>(
         &self,
         group: &'a ShareGroup,
         turn: &Cell<usize>,
+        qos: QoS,
         fan_out: &FanOut<'_>,
     ) -> Option<(Owner, &'a Grant)> {
         let connected = |target: &'a Target| target.owner.map(|owner| (owner, &target.grant));
@@ -152,7 +169,8 @@ impl Worker {
         for step in 0..count {
             let place = (first + step) % count;
             let Some((owner, grant)) = connected(&group.members[place]) else { continue };
-            if !self.is_busy(owner) {
+            let must_wait = || qos.min(grant.qos) > QoS::AtMostOnce && self.is_window_full(owner);
+            if !self.is_busy(owner) && !must_wait() {
                 turn.set(place + 1);
                 return Some((owner, grant));
             }
@@ -161,6 +179,10 @@ impl Worker {
         let (place, owner, grant) = fallback?;
         turn.set(place + 1);
         Some((owner, grant))
+    }
+
+    fn is_window_full(&self, owner: Owner) -> bool {
+        owner.worker == self.id && self.connection(owner).is_none_or(|c| c.outbound.borrow().is_window_full())
     }
 
     fn is_busy(&self, owner: Owner) -> bool {
@@ -178,11 +200,40 @@ impl Worker {
     /// Finds another member for a shared message whose member is gone.
     pub fn redeliver(&self, share: Option<&Arc<str>>, qos: QoS, body: &Bytes, from: Option<&str>) {
         if let Some(share) = share.filter(|_| qos > QoS::AtMostOnce) {
-            self.give_to_another_member(&crate::outbound::Shared {
-                share: Arc::clone(share),
-                qos,
-                body: body.clone(),
-            }, from.unwrap_or_default());
+            self.give_to_another_member(
+                &crate::outbound::Shared { share: Arc::clone(share), qos, body: body.clone() },
+                from.unwrap_or_default(),
+            );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn route() -> Rc<Route> {
+        Rc::new(Route { partition: PartitionId(0), resolved: Resolved::default(), turns: Box::default() })
+    }
+
+    #[test]
+    fn the_cache_is_bounded_in_bytes_whatever_the_topics_are() {
+        let cache = RouteCache::default();
+        let long = "t".repeat(60_000);
+        for n in 0..3000 {
+            cache.keep(&format!("{long}/{n}"), &route());
+            assert!(cache.bytes.get() <= MAX_CACHED_BYTES);
+        }
+        let held: usize = cache.routes.borrow().keys().map(|topic| topic.len()).sum();
+        assert!(held > 0 && held <= cache.bytes.get());
+    }
+
+    #[test]
+    fn a_route_that_is_replaced_counts_once() {
+        let cache = RouteCache::default();
+        cache.keep("a", &route());
+        let bytes = cache.bytes.get();
+        cache.keep("a", &route());
+        assert_eq!((cache.bytes.get(), cache.routes.borrow().len()), (bytes, 1));
     }
 }

@@ -12,11 +12,11 @@ use link::mailbox;
 use partition::{Answer, SlotTable};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::watch;
+use tokio::task::yield_now;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use crate::client_ids::ClientIds;
 use crate::counters::{Counters, Totals};
-use crate::fault::Fault;
 use crate::listener;
 use crate::pool::Pool;
 use crate::settings::{Listener, Settings};
@@ -179,11 +179,16 @@ async fn take_answers(worker: Rc<Worker>, mut answers: mailbox::Receiver<Answer>
     loop {
         answers.receive(&mut taken).await;
         worker.look_at_the_clock();
+        let count = taken.len();
         for answer in taken.drain(..) {
             worker.on_answer(answer);
         }
         if worker.has_paused() {
             worker.resume_paused();
+        }
+        if worker.count_messages(count) {
+            // More may be there already, which would leave the other tasks no turn.
+            yield_now().await;
         }
     }
 }
@@ -193,11 +198,15 @@ async fn take_from_peers(worker: Rc<Worker>, mut peers: mailbox::Receiver<FromPe
     loop {
         peers.receive(&mut taken).await;
         worker.look_at_the_clock();
+        let count = taken.len();
         for from_peer in taken.drain(..) {
             match from_peer {
                 FromPeer::Deliver(remote) => worker.on_remote(remote),
                 FromPeer::Serve { stream, peer, protocol } => listener::serve_std(&worker, stream, peer, &protocol),
             }
+        }
+        if worker.count_messages(count) {
+            yield_now().await;
         }
     }
 }
@@ -220,9 +229,7 @@ async fn tick(worker: Rc<Worker>) {
 
 async fn drain(worker: &Rc<Worker>) {
     let deadline = Instant::now() + DRAIN_DEADLINE;
-    for connection in worker.all_connections() {
-        connection.kick(worker, Fault::ShuttingDown);
-    }
+    worker.send_all_away();
     while worker.has_connections() && Instant::now() < deadline {
         sleep(ROOM_PAUSE).await;
     }

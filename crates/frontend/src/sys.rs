@@ -49,10 +49,10 @@ impl Sys {
 
 impl Worker {
     /// The current values that `filter` matches, to a new subscriber.
-    pub fn send_sys(&self, connection: &Rc<Connection>, filter: &str) {
+    pub fn send_sys(&self, connection: &Rc<Connection>, filter: &str, identifier: Option<u32>) {
         for (topic, value) in self.sys.matching(filter) {
             let mut fan_out = FanOut::live(&topic, [&[]; 3], value.as_bytes(), None, self.now());
-            let manner = Manner { qos: QoS::AtMostOnce, retain: true, subscription_ids: &[] };
+            let manner = Manner { qos: QoS::AtMostOnce, retain: true, subscription_ids: identifier.as_slice() };
             connection.with_writer(self, |outbound, writer| outbound.deliver(&mut fan_out, manner, None, writer));
         }
     }
@@ -115,6 +115,7 @@ fn values(
         ("clients/disconnected", disconnected),
         ("clients/inactive", disconnected),
         ("clients/maximum", clients_maximum),
+        ("clients/expired", partitions.expired_sessions),
         ("messages/received", totals.packets_received),
         ("messages/sent", totals.packets_sent),
         ("messages/stored", partitions.retained as u64 + partitions.queued),

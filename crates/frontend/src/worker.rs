@@ -4,7 +4,10 @@
 //! to outboxes, batches and peers' mailboxes in memory. Just before the thread would sleep, [`Worker::end_turn`] hands
 //! all of it over: one write per connection, one batch per partition, one wake-up per worker.
 
+mod partitions;
+
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::rc::Rc;
@@ -13,15 +16,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use auth::{EnhancedMethods, Policy};
-use link::{inbox::Room, mailbox};
-use partition::{
-    Answer, Attach, BatchBuilder, Command, Owner, PartitionId, Publish, Reply, Routes, SlotTable, Timestamp,
-};
+use link::mailbox;
+use partition::{Owner, SlotTable, Timestamp};
 use slab::Slab;
 use tokio::sync::Notify;
 
-use crate::connection::{Connection, Session};
+use crate::connection::Connection;
 use crate::counters::Counters;
+use crate::fault::Fault;
 use crate::keep_alive::{Watched, Wheel};
 use crate::outbox::Spares;
 use crate::pool::Pool;
@@ -29,6 +31,7 @@ use crate::routing::{Remote, RouteCache};
 use crate::settings::{Limits, PartitionLink, Protocol};
 use crate::sys::Sys;
 use crate::transport::Transport;
+use partitions::{Abandoned, Batch};
 
 /// One read takes at most this much; shared by all connections of a worker.
 const READ_BUFFER_BYTES: usize = 64 * 1024;
@@ -36,11 +39,18 @@ const READ_BUFFER_BYTES: usize = 64 * 1024;
 /// Reads after which a turn ends even if more tasks are ready, so that a flood cannot hold back what others wait for.
 const READS_PER_TURN: u32 = 256;
 
+/// Messages from partitions and peers that are as much work as one read.
+const MESSAGES_PER_READ: usize = 32;
+
 /// What one worker sends another.
 pub(crate) enum FromPeer {
     Deliver(Remote),
     /// A connection that was accepted elsewhere.
-    Serve { stream: std::net::TcpStream, peer: SocketAddr, protocol: Protocol },
+    Serve {
+        stream: std::net::TcpStream,
+        peer: SocketAddr,
+        protocol: Protocol,
+    },
 }
 
 /// What all workers of a frontend share.
@@ -60,11 +70,6 @@ pub(crate) struct Shared {
     pub client_ids: crate::client_ids::ClientIds,
 }
 
-struct Batch {
-    builder: RefCell<BatchBuilder>,
-    full: Cell<bool>,
-}
-
 pub(crate) struct Worker {
     pub id: u16,
     pub shared: Arc<Shared>,
@@ -76,6 +81,8 @@ pub(crate) struct Worker {
     connections: RefCell<Slab<Rc<Connection>>>,
     generation: Cell<u32>,
     batches: Vec<Batch>,
+    /// Of connections that have gone before their session was opened.
+    abandoned: RefCell<HashMap<Owner, Abandoned, ahash::RandomState>>,
     to_peers: Vec<RefCell<Vec<FromPeer>>>,
     /// Waiting for room somewhere.
     paused: RefCell<Vec<Rc<Connection>>>,
@@ -83,6 +90,8 @@ pub(crate) struct Worker {
     /// With publishes that a full disk refused.
     refused: RefCell<Vec<Rc<Connection>>>,
     wheel: RefCell<Wheel>,
+    /// The frontend stops: who comes now is sent away.
+    draining: Cell<bool>,
     started: Instant,
     now: Cell<Timestamp>,
     now_s: Cell<u64>,
@@ -101,7 +110,6 @@ impl std::ops::Deref for Worker {
 
 impl Worker {
     pub fn new(id: u16, shared: Arc<Shared>) -> Rc<Self> {
-        let batches = shared.partitions.iter().map(|_| Batch { builder: RefCell::default(), full: Cell::new(false) });
         let worker = Self {
             id,
             counters: Arc::clone(&shared.counters[usize::from(id)]),
@@ -111,12 +119,14 @@ impl Worker {
             routes: RouteCache::default(),
             connections: RefCell::default(),
             generation: Cell::new(0),
-            batches: batches.collect(),
+            batches: shared.partitions.iter().map(|_| Batch::default()).collect(),
+            abandoned: RefCell::default(),
             to_peers: shared.peers.iter().map(|_| RefCell::default()).collect(),
             paused: RefCell::default(),
             pausing: Notify::new(),
             refused: RefCell::default(),
             wheel: RefCell::new(Wheel::new(0)),
+            draining: Cell::new(false),
             started: Instant::now(),
             now: Cell::new(Timestamp(0)),
             now_s: Cell::new(0),
@@ -175,7 +185,15 @@ impl Worker {
         Owner { frontend: self.frontend, worker: self.id, slot, generation }
     }
 
-    pub fn admit(&self, peer: SocketAddr, transport: Transport) -> Rc<Connection> {
+    pub fn admit(self: &Rc<Self>, peer: SocketAddr, transport: Transport) -> Rc<Connection> {
+        let connection = self.enter(peer, transport);
+        if self.draining.get() {
+            connection.kick(self, Fault::ShuttingDown);
+        }
+        connection
+    }
+
+    fn enter(&self, peer: SocketAddr, transport: Transport) -> Rc<Connection> {
         let mut connections = self.connections.borrow_mut();
         let entry = connections.vacant_entry();
         let generation = self.generation.get().wrapping_add(1);
@@ -206,8 +224,13 @@ impl Worker {
         self.account(outbound.account());
     }
 
-    pub fn all_connections(&self) -> Vec<Rc<Connection>> {
-        self.connections.borrow().iter().map(|(_, c)| Rc::clone(c)).collect()
+    /// Sends all clients away, and those whose handshake is not done yet as soon as it is.
+    pub fn send_all_away(self: &Rc<Self>) {
+        self.draining.set(true);
+        let all: Vec<_> = self.connections.borrow().iter().map(|(_, c)| Rc::clone(c)).collect();
+        for connection in all {
+            connection.kick(self, Fault::ShuttingDown);
+        }
     }
 
     pub fn has_connections(&self) -> bool {
@@ -246,68 +269,6 @@ impl Worker {
 
     pub fn peer_is_busy(&self, worker: u16) -> bool {
         self.shared.waiting.get(usize::from(worker)).is_some_and(|bytes| bytes.load(Ordering::Relaxed) > 0)
-    }
-
-    // Partitions.
-
-    pub fn index(&self, partition: PartitionId) -> &Routes {
-        &self.partitions[usize::from(partition.0)].routes
-    }
-
-    pub fn home_of_client(&self, client_id: &str) -> PartitionId {
-        self.slots.partition_of_client(client_id)
-    }
-
-    pub fn home_of_topic(&self, topic: &str) -> PartitionId {
-        self.slots.partition_of_topic(topic)
-    }
-
-    pub fn send_home(&self, client_id: &str, command: &Command<'_>) {
-        self.send(self.home_of_client(client_id), command);
-    }
-
-    /// Adds a command to the partition's batch of this turn.
-    pub fn send(&self, partition: PartitionId, command: &Command<'_>) {
-        self.batches[usize::from(partition.0)].builder.borrow_mut().push(command);
-    }
-
-    pub fn send_publish(&self, partition: PartitionId, publish: &Publish<'_>, properties: &[&[u8]]) {
-        self.batches[usize::from(partition.0)].builder.borrow_mut().push_publish(publish, properties);
-    }
-
-    /// As [`Self::send`], for a command that a partition has given us encoded.
-    pub fn send_encoded(&self, partition: PartitionId, frame: &[u8]) {
-        self.batches[usize::from(partition.0)].builder.borrow_mut().push_frame(frame);
-    }
-
-    /// Whether the partition asks to wait with new publishes.
-    pub fn is_full(&self, partition: PartitionId) -> bool {
-        self.batches[usize::from(partition.0)].full.get()
-    }
-
-    pub fn attach(&self, connection: &Connection, session: &Session) {
-        for partition in session.touched.get().iter() {
-            let attach = Attach {
-                owner: connection.owner,
-                client_id: session.client_id(),
-                epoch: session.epoch,
-                window: session.window,
-            };
-            self.send(partition, &Command::Attach(attach));
-        }
-    }
-
-    /// Takes what a partition says.
-    pub fn on_answer(self: &Rc<Self>, answer: Answer) {
-        match self.connection(answer.to) {
-            Some(connection) => connection.on_answer(self, answer),
-            // A shared message for a connection that has just gone is somebody else's.
-            None => {
-                if let (Reply::Direct(direct), Some(body)) = (&answer.reply, answer.bodies.first()) {
-                    self.redeliver(direct.share.as_ref(), direct.qos, body, None);
-                }
-            }
-        }
     }
 
     // Other workers.
@@ -353,7 +314,7 @@ impl Worker {
 
     pub fn resume_paused(&self) {
         for batch in self.batches.iter().zip(&self.partitions) {
-            batch.0.full.set(batch.1.inbox.room() == Room::Full);
+            batch.0.look_for_room(&batch.1.inbox);
         }
         for connection in self.paused.take() {
             connection.resume();
@@ -365,6 +326,18 @@ impl Worker {
         if !refused.iter().any(|c| Rc::ptr_eq(c, connection)) {
             refused.push(Rc::clone(connection));
         }
+    }
+
+    /// Counts `messages` from a mailbox as reads, so that they cannot hold back what others wait for either. True if the
+    /// turn has become long and was ended.
+    pub fn count_messages(&self, messages: usize) -> bool {
+        let reads = u32::try_from(messages / MESSAGES_PER_READ).unwrap_or(u32::MAX);
+        self.reads.set(self.reads.get().saturating_add(reads + 1));
+        let long = self.is_turn_long();
+        if long {
+            self.end_turn();
+        }
+        long
     }
 
     /// A connection has read something: time passes, and a long turn ends.
@@ -382,6 +355,10 @@ impl Worker {
     /// Hands over what the turn has brought.
     pub fn end_turn(&self) {
         self.reads.set(0);
+        // First what other workers are to deliver: acknowledgements of it are among the writes.
+        for (pending, peer) in self.to_peers.iter().zip(&self.peers) {
+            peer.send(&mut pending.borrow_mut());
+        }
         let mut dirty = self.dirty.take();
         for connection in dirty.drain(..) {
             connection.write(self);
@@ -391,14 +368,7 @@ impl Worker {
             self.dirty.replace(dirty);
         }
         for (batch, link) in self.batches.iter().zip(&self.partitions) {
-            let mut builder = batch.builder.borrow_mut();
-            if !builder.is_empty() {
-                let room = link.inbox.send(builder.take());
-                batch.full.set(!matches!(room, Ok(Room::Free)));
-            }
-        }
-        for (pending, peer) in self.to_peers.iter().zip(&self.peers) {
-            peer.send(&mut pending.borrow_mut());
+            batch.hand_over(&link.inbox);
         }
         let delta = self.delta.take();
         if delta != 0 {

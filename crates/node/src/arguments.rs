@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{Args, Parser, Subcommand};
 use config::{Given, Request};
 
 /// An MQTT 3.1.1 and 5.0 broker.
@@ -11,8 +11,12 @@ use config::{Given, Request};
 /// 127.0.0.1:8083 and health and metrics on http://127.0.0.1:9600, keeps its state in ./causeway-data and prints commands to try it
 /// with. Ctrl-C ends it; sessions, queued and retained messages are there at the next start.
 #[derive(Debug, Parser)]
-#[command(name = "causeway", version, max_term_width = 100)]
+#[command(name = "causeway", version, max_term_width = 100, args_conflicts_with_subcommands = true)]
 pub(crate) struct Arguments {
+    /// Something else to do than to serve.
+    #[command(subcommand)]
+    pub(crate) errand: Option<Errand>,
+
     /// Where sessions, messages and certificates are kept; made if missing [default: ./causeway-data]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
@@ -81,6 +85,26 @@ pub(crate) struct Arguments {
     queue_strategy: Option<String>,
 }
 
+/// What is done once, beside a broker that is not running.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Errand {
+    /// Makes a data directory with a corrupt log usable again: keeps what precedes the damage, moves the rest aside
+    ///
+    /// The broker must not be running. What was acknowledged after the damage is lost; a copy of the data directory, if
+    /// there is one, loses less. Damaged files are kept in a folder beside the log, whole.
+    Salvage(Salvage),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Salvage {
+    /// The broker's data directory [default: ./causeway-data]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Only this partition [default: every one that needs it]
+    #[arg(long, value_name = "N")]
+    pub(crate) partition: Option<u16>,
+}
+
 impl Arguments {
     /// What the command line asks for. Nothing is checked here.
     pub(crate) fn request(self) -> Request {
@@ -115,7 +139,7 @@ mod tests {
     use clap::{CommandFactory, Parser};
     use config::Given;
 
-    use super::Arguments;
+    use super::{Arguments, Errand};
 
     #[test]
     fn the_command_line_is_well_formed() {
@@ -142,5 +166,14 @@ mod tests {
             assert!(seen.contains(&format!("Some({given:?})")), "{flag}: {seen}");
         }
         assert!(seen.contains("value of --data-dir"));
+    }
+
+    #[test]
+    fn an_errand_takes_its_own_flags_and_no_others() {
+        let line = ["causeway", "salvage", "--data-dir", "d", "--partition", "3"];
+        let Some(Errand::Salvage(asked)) = Arguments::try_parse_from(line).unwrap().errand else { panic!("no errand") };
+        assert_eq!((asked.data_dir, asked.partition), (Some("d".into()), Some(3)));
+        Arguments::try_parse_from(["causeway", "--mqtt", "off", "salvage"]).unwrap_err();
+        assert!(Arguments::try_parse_from(["causeway"]).unwrap().errand.is_none());
     }
 }

@@ -9,6 +9,7 @@ use config::{ClusterRecord, ClusterRecordError};
 const CLUSTER_FILE: &str = "cluster.json";
 const LISTENERS_FILE: &str = "listeners.json";
 const LOCK_FILE: &str = "lock";
+const PARTITIONS_FOLDER: &str = "partitions";
 
 /// The data directory, held by this process until dropped.
 #[derive(Debug)]
@@ -63,13 +64,14 @@ impl DataDir {
         Ok(data_dir)
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// Where certificates and keys are.
     pub(crate) fn tls(&self) -> PathBuf {
         self.path.join("tls")
+    }
+
+    /// Where the broker keeps its state: a folder for each partition, called by its number.
+    pub(crate) fn partitions(&self) -> PathBuf {
+        self.path.join(PARTITIONS_FOLDER)
     }
 
     /// Remembers the record from now on, for a directory that has none.

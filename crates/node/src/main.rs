@@ -7,6 +7,7 @@ mod greeting;
 mod host;
 mod logging;
 mod roles;
+mod salvage;
 mod signals;
 mod sockets;
 mod start;

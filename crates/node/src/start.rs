@@ -4,12 +4,13 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use config::{Host, Plan, Problems};
+use config::{Host, Plan, Problems, Request};
 use identity::IdentityError;
 
-use crate::arguments::Arguments;
+use crate::arguments::{Arguments, Errand};
 use crate::data_dir::{DataDir, DataDirError};
 use crate::roles::{BrokerError, all_in_one};
+use crate::salvage::{self, SalvageError};
 use crate::signals::Signals;
 use crate::sockets::BindErrors;
 use crate::{host, logging};
@@ -32,6 +33,8 @@ pub(crate) enum StartError {
     Identity(#[from] IdentityError),
     #[error(transparent)]
     Broker(#[from] BrokerError),
+    #[error(transparent)]
+    Salvage(#[from] SalvageError),
     #[error("cannot start a thread: {0}; raise this user's limits or free memory")]
     Thread(io::Error),
 }
@@ -51,8 +54,15 @@ impl StartError {
 
 /// The whole life of the process.
 pub(crate) fn run() -> ExitCode {
-    let arguments = Arguments::parse();
-    match start(arguments) {
+    let mut arguments = Arguments::parse();
+    let done = match arguments.errand.take() {
+        Some(Errand::Salvage(asked)) => {
+            let data_dir = Request { data_dir: asked.data_dir, ..Request::default() }.data_dir();
+            salvage::run(&data_dir, asked.partition).map(|report| print(&report)).map_err(StartError::from)
+        }
+        None => start(arguments),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             for line in error.to_string().lines() {

@@ -4,7 +4,7 @@
 
 use mqtt::{PacketId, QoS, RetainHandling};
 
-use crate::address::{Epoch, Owner, PartitionId, PartitionSet, SessionSlot, Tag};
+use crate::address::{Epoch, Owner, PartitionId, PartitionSet, SessionSlot, Tag, Timestamp};
 use crate::message::Message;
 
 /// A command as decoded from a log entry, borrowing from it.
@@ -16,6 +16,7 @@ pub enum Command<'a> {
     Close(Close<'a>),
     FrontendGone(FrontendGone),
     Confirm(Confirm),
+    Waiting(Waiting<'a>),
 
     // At a topic home.
     Attach(Attach<'a>),
@@ -26,7 +27,7 @@ pub enum Command<'a> {
     Release(Release<'a>),
     Acknowledge(Acknowledge),
     Drop(DropSession<'a>),
-    SpreadLimit(SpreadLimit<'a>),
+    Trim(Trim<'a>),
     ForgetWill(ForgetWill),
     ReadRetained(ReadRetained<'a>),
 
@@ -113,13 +114,23 @@ pub enum SessionKind {
     Persistent,
 }
 
-/// What may wait for one persistent session before `strategy` applies, over all partitions.
+/// How many messages may wait for one persistent session over all partitions; what has been handed to an owner does not
+/// wait. Above it, the oldest that wait are dropped.
+///
+/// With one partition this holds after every command. With several, each holds at most `length` and tells the session
+/// home of every change ([`Waiting`]), which has the oldest over all partitions dropped until the sum is `length`
+/// ([`Trim`]): at rest, no more than `length` wait in all, and they are the newest; while messages arrive, the sum is
+/// above by what the home has not heard of yet. What the home knows to be too much when a CONNECT resumes the session
+/// is dropped before the queues are attached, in one step: from the partition with the oldest message first.
+///
+/// Age is told by the stamps of the log entries that brought the messages, rounded down to 16 ms, for two years: by the
+/// clocks of the partitions' leaders. Within one stamp, partitions are emptied by their number. Where a client
+/// takes messages while others arrive, or messages expire, what is dropped is what was too much shortly before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueueLimit {
-    /// Messages; 0 is no limit (strategy `None`), else the oldest are dropped (`DropOldest`).
+    /// Messages; 0 is no limit. Where subscriptions of one session were made under different limits, the smallest of
+    /// the partitions where something waits holds for all.
     pub length: u64,
-    /// Over how many partitions the session is spread, as the sender knows: each takes an equal part of `length`.
-    pub partitions: u16,
 }
 
 /// One topic filter of a SUBSCRIBE, registered here. Answered by `Subscribed`, then by its retained messages.
@@ -234,13 +245,42 @@ pub struct DropSession<'a> {
     pub item: u64,
 }
 
-/// How many partitions may hold something for the session: its `QueueLimit` is divided among them. Sent by the session
-/// home when the number grows and when the session is resumed.
+/// What waits at `partition` for a persistent session with a [`QueueLimit`]. Sent at the end of a log entry that has
+/// changed it, and again after a restart. May be repeated, come late or be lost: the next one says everything anew.
 #[derive(Clone, Debug, PartialEq)]
-pub struct SpreadLimit<'a> {
+pub struct Waiting<'a> {
     pub client_id: &'a str,
+    /// The session's as the partition knows it.
     pub epoch: Epoch,
-    pub partitions: u16,
+    pub partition: PartitionId,
+    /// Rises with every report; one that is below what the home has heard is late.
+    pub revision: u64,
+    /// The newest epoch of a `Trim` that is done here; 0 is none.
+    pub heard: Epoch,
+    /// False when a `Trim` has ended the reports.
+    pub reports: bool,
+    /// The limit that the partition knows; 0 when nothing waits.
+    pub length: u64,
+    pub count: u64,
+    /// When the oldest that waits arrived; 0 when nothing waits.
+    pub oldest: Timestamp,
+}
+
+/// What a session's [`QueueLimit`] leaves to this partition: the oldest are dropped while more than `down_to` wait. May
+/// be repeated, come late or be lost.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trim<'a> {
+    pub client_id: &'a str,
+    /// The epoch in which the session began: what is known by an older one is not this session.
+    pub since: Epoch,
+    /// The session's; what is known by a newer one has been told anew.
+    pub epoch: Epoch,
+    /// Whether changes are to be told: not while the session is at one partition only.
+    pub reports: bool,
+    /// `u64::MAX` drops nothing, and asks what waits.
+    pub down_to: u64,
+    /// Only what arrived before; `None` is whatever its age, done once in an epoch.
+    pub before: Option<Timestamp>,
 }
 
 /// The session home has recorded that its wills with an outbox item below `below` were published: their marks may go.

@@ -1,7 +1,7 @@
 //! What a partition counts, for metrics and the admin endpoint.
 
-/// Sums over one partition. `sessions`, `connected`, `persistent` and `wills` are of the session home, the rest of the
-/// topic home: over all partitions they add up to the broker's.
+/// Sums over one partition. `sessions`, `connected`, `persistent`, `wills` and `expired_sessions` are of the session home, the rest
+/// of the topic home: over all partitions they add up to the broker's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Sessions, connected or held.
@@ -10,6 +10,8 @@ pub struct Counters {
     pub persistent: usize,
     /// Wills of connected clients and wills that wait for their delay.
     pub wills: usize,
+    /// Sessions that ended because their expiry passed while they were not connected, since the state began.
+    pub expired_sessions: u64,
     /// Items of the outbox that have not been confirmed.
     pub outbox: usize,
     /// Subscriptions, shared ones included; one with wildcards counts at every partition.
@@ -37,6 +39,7 @@ impl Counters {
         self.connected += other.connected;
         self.persistent += other.persistent;
         self.wills += other.wills;
+        self.expired_sessions += other.expired_sessions;
         self.outbox += other.outbox;
         self.subscriptions += other.subscriptions;
         self.shared_subscriptions += other.shared_subscriptions;

@@ -3,8 +3,8 @@
 use crate::address::PartitionSet;
 use crate::command::{
     Acknowledge, Attach, Close, Command, Confirm, Detach, DropSession, ExactlyOnce, ForgetWill, FrontendGone, Open,
-    Origin, Publish, QueueLimit, ReadRetained, Release, Scope, SessionKind, SpreadLimit, Step, Subscribe, Touch,
-    Unsubscribe, Will,
+    Origin, Publish, QueueLimit, ReadRetained, Release, Scope, SessionKind, Step, Subscribe, Touch, Trim, Unsubscribe,
+    Waiting, Will,
 };
 use crate::encoding as kind;
 use crate::message::Message;
@@ -30,12 +30,11 @@ pub(crate) fn command(of: u8, fields: &[u8]) -> Decoded<Command<'_>> {
         kind::RELEASE => Command::Release(release(&mut r)?),
         kind::ACKNOWLEDGE => Command::Acknowledge(acknowledge(&mut r)?),
         kind::DROP => Command::Drop(drop_session(&mut r)?),
-        kind::SPREAD_LIMIT => {
-            Command::SpreadLimit(SpreadLimit { client_id: r.text()?, epoch: r.epoch()?, partitions: r.u16()? })
-        }
+        kind::TRIM => Command::Trim(trim(&mut r)?),
         kind::FORGET_WILL => Command::ForgetWill(ForgetWill { home: r.partition()?, below: r.u64()? }),
         kind::READ_RETAINED => Command::ReadRetained(read_retained(&mut r)?),
         kind::TICK => Command::Tick,
+        kind::WAITING => Command::Waiting(waiting(&mut r)?),
         other => return Err(DecodeError::UnknownKind(other)),
     };
     r.finish()?;
@@ -85,7 +84,7 @@ fn subscribe<'a>(r: &mut Reader<'a>) -> Decoded<Subscribe<'a>> {
         epoch: r.epoch()?,
         kind: if r.bool()? { SessionKind::Persistent } else { SessionKind::Transient },
         window: r.u16()?,
-        queue_limit: QueueLimit { length: r.u64()?, partitions: r.u16()? },
+        queue_limit: QueueLimit { length: r.u64()? },
         filter: r.text()?,
         options: r.options()?,
     })
@@ -131,6 +130,31 @@ fn acknowledge(r: &mut Reader<'_>) -> Decoded<Acknowledge> {
 
 fn drop_session<'a>(r: &mut Reader<'a>) -> Decoded<DropSession<'a>> {
     Ok(DropSession { client_id: r.text()?, epoch: r.epoch()?, home: r.partition()?, item: r.u64()? })
+}
+
+fn waiting<'a>(r: &mut Reader<'a>) -> Decoded<Waiting<'a>> {
+    Ok(Waiting {
+        client_id: r.text()?,
+        epoch: r.epoch()?,
+        partition: r.partition()?,
+        revision: r.u64()?,
+        heard: r.epoch()?,
+        reports: r.bool()?,
+        length: r.u64()?,
+        count: r.u64()?,
+        oldest: r.timestamp()?,
+    })
+}
+
+fn trim<'a>(r: &mut Reader<'a>) -> Decoded<Trim<'a>> {
+    Ok(Trim {
+        client_id: r.text()?,
+        since: r.epoch()?,
+        epoch: r.epoch()?,
+        reports: r.bool()?,
+        down_to: r.u64()?,
+        before: r.option(Reader::timestamp)?,
+    })
 }
 
 fn read_retained<'a>(r: &mut Reader<'a>) -> Decoded<ReadRetained<'a>> {

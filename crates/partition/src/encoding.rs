@@ -16,10 +16,11 @@ pub(crate) const PUBLISH: u8 = 10;
 pub(crate) const RELEASE: u8 = 11;
 pub(crate) const ACKNOWLEDGE: u8 = 12;
 pub(crate) const DROP: u8 = 13;
-pub(crate) const SPREAD_LIMIT: u8 = 14;
+pub(crate) const TRIM: u8 = 14;
 pub(crate) const FORGET_WILL: u8 = 15;
 pub(crate) const READ_RETAINED: u8 = 16;
 pub(crate) const TICK: u8 = 17;
+pub(crate) const WAITING: u8 = 18;
 
 pub(crate) const FROM_CLIENT: u8 = 0;
 pub(crate) const FROM_WILL: u8 = 1;
@@ -40,10 +41,11 @@ pub(crate) fn kind(command: &Command<'_>) -> u8 {
         Command::Release(_) => RELEASE,
         Command::Acknowledge(_) => ACKNOWLEDGE,
         Command::Drop(_) => DROP,
-        Command::SpreadLimit(_) => SPREAD_LIMIT,
+        Command::Trim(_) => TRIM,
         Command::ForgetWill(_) => FORGET_WILL,
         Command::ReadRetained(_) => READ_RETAINED,
         Command::Tick => TICK,
+        Command::Waiting(_) => WAITING,
     }
 }
 
@@ -61,9 +63,12 @@ pub(crate) fn fields(command: &Command<'_>, out: &mut impl Write) {
             });
         }
         Command::Tick => {}
-        Command::Open(_) | Command::Touch(_) | Command::Close(_) | Command::FrontendGone(_) | Command::Confirm(_) => {
-            at_session_home(command, out)
-        }
+        Command::Open(_)
+        | Command::Touch(_)
+        | Command::Close(_)
+        | Command::FrontendGone(_)
+        | Command::Confirm(_)
+        | Command::Waiting(_) => at_session_home(command, out),
         _ => at_topic_home(command, out),
     }
 }
@@ -98,6 +103,17 @@ fn at_session_home(command: &Command<'_>, out: &mut impl Write) {
         Command::Confirm(c) => {
             out.u16(c.from.0);
             out.u64(c.item);
+        }
+        Command::Waiting(c) => {
+            out.text(c.client_id);
+            out.u64(c.epoch.0);
+            out.u16(c.partition.0);
+            out.u64(c.revision);
+            out.u64(c.heard.0);
+            out.bool(c.reports);
+            out.u64(c.length);
+            out.u64(c.count);
+            out.u64(c.oldest.0);
         }
         _ => unreachable!("`fields` sends only these here"),
     }
@@ -135,10 +151,13 @@ fn at_topic_home(command: &Command<'_>, out: &mut impl Write) {
             out.u16(c.home.0);
             out.u64(c.item);
         }
-        Command::SpreadLimit(c) => {
+        Command::Trim(c) => {
             out.text(c.client_id);
+            out.u64(c.since.0);
             out.u64(c.epoch.0);
-            out.u16(c.partitions);
+            out.bool(c.reports);
+            out.u64(c.down_to);
+            out.option(c.before, |out, before| out.u64(before.0));
         }
         Command::ForgetWill(c) => {
             out.u16(c.home.0);
@@ -169,7 +188,6 @@ fn subscribe(c: &Subscribe<'_>, out: &mut impl Write) {
     out.bool(c.kind == SessionKind::Persistent);
     out.u16(c.window);
     out.u64(c.queue_limit.length);
-    out.u16(c.queue_limit.partitions);
     out.text(c.filter);
     out.options(c.options);
 }

@@ -8,18 +8,20 @@ mod outbox;
 mod snapshot;
 mod tick;
 mod touch;
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::address::{Epoch, Owner, PartitionId, PartitionSet, Timestamp};
-use crate::command::{Command, DropSession, Origin, Publish, Scope, SessionKind, SpreadLimit, Will};
+use crate::command::{Command, DropSession, Origin, Publish, Scope, SessionKind, Will};
 use crate::counters::Counters;
 use crate::effects::Effects;
 use crate::message::Message;
 use crate::slots::SlotTable;
 
 use outbox::{Errand, Outbox};
+use waiting::{Cut, Reported};
 
 /// See the module.
 #[derive(Debug)]
@@ -33,6 +35,8 @@ pub(crate) struct Home {
     epochs: u64,
     outbox: Outbox,
     tally: Tally,
+    /// Sessions whose expiry has passed, since the state began.
+    expired: u64,
     /// What the topic home of this same partition has to do before the next command. Empty between commands.
     local: Vec<LocalTask>,
 }
@@ -49,6 +53,8 @@ struct Tally {
 #[derive(Clone, Debug, PartialEq)]
 struct Session {
     epoch: Epoch,
+    /// The epoch in which it began.
+    since: Epoch,
     kind: SessionKind,
     owner: Option<Owner>,
     /// Seconds after the connection; `u32::MAX` is never.
@@ -61,6 +67,8 @@ struct Session {
     touched: PartitionSet,
     /// Where a connection that was taken over may have left something under its epoch after it was told to go.
     haunted: PartitionSet,
+    /// What waits for it under a queue limit, as the partitions have told.
+    queues: BTreeMap<PartitionId, Reported>,
 }
 
 /// A will as it waits.
@@ -79,7 +87,7 @@ struct StoredWill {
 pub(crate) enum LocalTask {
     Drop { client_id: Arc<str>, epoch: Epoch },
     Detach { client_id: Arc<str>, epoch: Epoch },
-    Spread { client_id: Arc<str>, epoch: Epoch, partitions: u16 },
+    Trim { client_id: Arc<str>, cut: Cut },
 }
 
 impl StoredWill {
@@ -100,6 +108,7 @@ impl Home {
             epochs: 0,
             outbox: Outbox::default(),
             tally: Tally::default(),
+            expired: 0,
             local: Vec::new(),
         }
     }
@@ -113,6 +122,7 @@ impl Home {
         counters.connected = self.tally.connected;
         counters.persistent = self.tally.persistent;
         counters.wills = self.tally.wills;
+        counters.expired_sessions = self.expired;
         counters.outbox = self.outbox.items.len();
     }
 
@@ -182,23 +192,6 @@ impl Home {
             };
             Command::Publish(publish).to_frame()
         });
-    }
-
-    /// Tells every partition that holds something among how many the queue limit is divided.
-    fn spread_limit(&mut self, client_id: &Arc<str>, session: &Session, out: &mut Effects) {
-        let partitions = session.touched.iter().count() as u16;
-        if partitions < 2 || session.kind == SessionKind::Transient {
-            return;
-        }
-        let epoch = session.epoch;
-        for partition in session.touched.iter() {
-            if partition == self.id {
-                self.local.push(LocalTask::Spread { client_id: Arc::clone(client_id), epoch, partitions });
-            } else {
-                let spread = SpreadLimit { client_id, epoch, partitions };
-                out.send(partition, &Command::SpreadLimit(spread));
-            }
-        }
     }
 }
 

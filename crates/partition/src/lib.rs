@@ -41,8 +41,8 @@ pub use batch::{
 };
 pub use command::{
     Acknowledge, Attach, Close, Command, Confirm, Detach, DropSession, ExactlyOnce, ForgetWill, FrontendGone, Open,
-    Origin, Publish, QueueLimit, ReadRetained, Release, Scope, SessionKind, SpreadLimit, Step, Subscribe,
-    SubscriptionOptions, Touch, Unsubscribe, Will,
+    Origin, Publish, QueueLimit, ReadRetained, Release, Scope, SessionKind, Step, Subscribe, SubscriptionOptions,
+    Touch, Trim, Unsubscribe, Waiting, Will,
 };
 pub use counters::Counters;
 pub use effect::{Delivery, Direct, Effect, Opened, Reply, SubscriptionIds};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::address::{BodyRef, PartitionId, Timestamp};
 use crate::batch::{Frame, Frames, split_entry};
-use crate::command::{Command, Confirm, DropSession, Origin, Publish, SpreadLimit};
+use crate::command::{Command, Confirm, DropSession, Origin, Publish};
 use crate::counters::Counters;
 use crate::effects::Effects;
 use crate::home::{Home, LocalTask};
@@ -67,6 +67,7 @@ impl Partition {
             }
             self.apply_frame(frame, Moment { index: entry.index, position: frame.position, now }, out)?;
         }
+        self.report_waiting(Moment { index: entry.index, position: 0, now }, out);
         Ok(())
     }
 
@@ -83,12 +84,13 @@ impl Partition {
                 self.home.frontend_gone(command, at, out);
             }
             Command::Confirm(command) => self.home.confirm(command, out),
+            Command::Waiting(command) => self.home.waiting(command, out),
             Command::Attach(command) => self.topics.attach(command, at, out),
             Command::Detach(command) => self.topics.detach(command.client_id, command.epoch),
             Command::Subscribe(command) => self.topics.subscribe(command, at, out),
             Command::Unsubscribe(command) => self.topics.unsubscribe(command, at, out),
             Command::Drop(command) => self.drop_session(command, at, out),
-            Command::SpreadLimit(command) => self.topics.spread_limit(command),
+            Command::Trim(command) => self.topics.trim(command, at),
             Command::ForgetWill(command) => self.topics.forget_wills(command),
             Command::ReadRetained(command) => self.topics.read_retained(command, at, out),
             Command::Tick => {
@@ -128,8 +130,25 @@ impl Partition {
             match task {
                 LocalTask::Drop { client_id, epoch } => self.topics.drop_session(&client_id, epoch, at, out),
                 LocalTask::Detach { client_id, epoch } => self.topics.detach(&client_id, epoch),
-                LocalTask::Spread { client_id, epoch, partitions } => {
-                    self.topics.spread_limit(&SpreadLimit { client_id: &client_id, epoch, partitions });
+                LocalTask::Trim { client_id, cut } => self.topics.trim(&cut.command(&client_id), at),
+            }
+        }
+    }
+
+    /// Tells the session homes what the entry has changed of limited queues; ends when no local answer changes more.
+    fn report_waiting(&mut self, at: Moment, out: &mut Effects) {
+        loop {
+            let reports = self.topics.take_reports(at.now);
+            if reports.is_empty() {
+                return;
+            }
+            for report in reports {
+                let home = self.slots.partition_of_client(&report.client_id);
+                if home == self.id {
+                    self.home.waiting(&report.command(self.id), out);
+                    self.do_local(at, out);
+                } else {
+                    out.send(home, &Command::Waiting(report.command(self.id)));
                 }
             }
         }
@@ -139,6 +158,12 @@ impl Partition {
     pub fn resume(&self, out: &mut Effects) {
         self.home.resume(out);
         self.topics.resume(out);
+        for report in self.topics.reports_again(self.now) {
+            let home = self.slots.partition_of_client(&report.client_id);
+            if home != self.id {
+                out.send(home, &Command::Waiting(report.command(self.id)));
+            }
+        }
     }
 
     /// The shared read side.

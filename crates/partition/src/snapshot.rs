@@ -13,7 +13,7 @@ use crate::wire::{DecodeError, Reader, Write};
 pub const SNAPSHOT_VERSION: u8 = 1;
 
 impl Partition {
-    /// Appends the whole state; the replica adds checksums. About 12 bytes for a queue entry.
+    /// Appends the whole state; the replica adds checksums. About 13 bytes for a queue entry.
     pub fn snapshot(&self, out: &mut Vec<u8>) {
         out.u8(SNAPSHOT_VERSION);
         out.u16(self.id.0);

@@ -15,10 +15,10 @@ mod route_cache;
 mod sessions;
 mod shares;
 mod snapshot;
-mod spread_limit;
 mod store;
 mod subscribe;
 mod tick;
+mod trim;
 mod unsubscribe;
 
 use std::collections::BTreeMap;

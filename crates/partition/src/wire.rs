@@ -4,7 +4,7 @@ use std::str;
 
 use mqtt::{PacketId, QoS, RetainHandling};
 
-use crate::address::{BodyRef, Epoch, Owner, PartitionId, SessionSlot, Tag, Timestamp};
+use crate::address::{BodyRef, Epoch, Owner, PartitionId, PartitionSet, SessionSlot, Tag, Timestamp};
 use crate::command::SubscriptionOptions;
 
 /// Why bytes are not what they should be. Bytes that were written by this crate never fail.
@@ -26,6 +26,11 @@ pub enum DecodeError {
     #[error("{0} does not hold together")]
     Inconsistent(&'static str),
 }
+
+/// No counter of a sound state comes near: a million a second for two thousand years.
+const COUNTER_END: u64 = 1 << 56;
+/// The most that one byte of a distance says.
+const DISTANCE_STEP: u8 = u8::MAX;
 
 /// Takes fields off the front of a byte slice.
 #[derive(Clone, Debug)]
@@ -89,6 +94,26 @@ impl<'a> Reader<'a> {
         Err(DecodeError::Value(value, "varint"))
     }
 
+    /// What only counts up, and has room to go on.
+    pub(crate) fn counter(&mut self) -> Result<u64, DecodeError> {
+        match self.u64()? {
+            value if value < COUNTER_END => Ok(value),
+            over => Err(DecodeError::Value(over, "a counter")),
+        }
+    }
+
+    /// As [`Write::distance`] has written it.
+    pub(crate) fn distance(&mut self) -> Result<u64, DecodeError> {
+        let mut distance = 0;
+        loop {
+            let step = self.u8()?;
+            distance += u64::from(step);
+            if step < DISTANCE_STEP {
+                return Ok(distance);
+            }
+        }
+    }
+
     pub(crate) fn varint_u32(&mut self) -> Result<u32, DecodeError> {
         let value = self.varint()?;
         u32::try_from(value).map_err(|_| DecodeError::Value(value, "u32"))
@@ -137,7 +162,10 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn partition(&mut self) -> Result<PartitionId, DecodeError> {
-        self.u16().map(PartitionId)
+        match self.u16()? {
+            number if number < PartitionSet::MAX => Ok(PartitionId(number)),
+            over => Err(DecodeError::Value(over.into(), "a partition")),
+        }
     }
 
     pub(crate) fn session(&mut self) -> Result<SessionSlot, DecodeError> {
@@ -149,7 +177,11 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn body(&mut self) -> Result<BodyRef, DecodeError> {
-        Ok(BodyRef { index: self.u64()?, offset: self.u32()?, len: self.u32()? })
+        let index = self.u64()?;
+        if index == 0 {
+            return Err(DecodeError::Value(index, "the log index of a body"));
+        }
+        Ok(BodyRef { index, offset: self.u32()?, len: self.u32()? })
     }
 
     pub(crate) fn options(&mut self) -> Result<SubscriptionOptions, DecodeError> {
@@ -185,6 +217,15 @@ pub(crate) trait Write {
             value >>= 7;
         }
         self.u8(value as u8);
+    }
+
+    /// A number whose length rises with it, so that a reader who goes so far goes no further than its bytes allow.
+    fn distance(&mut self, mut distance: u64) {
+        while distance >= DISTANCE_STEP.into() {
+            self.u8(DISTANCE_STEP);
+            distance -= u64::from(DISTANCE_STEP);
+        }
+        self.u8(distance as u8);
     }
 
     fn bool(&mut self, value: bool) {
@@ -285,6 +326,17 @@ mod tests {
             assert_eq!(reader.varint(), Ok(value));
         }
         assert_eq!(reader.finish(), Ok(()));
+    }
+
+    #[test]
+    fn distances_take_a_byte_for_each_255() {
+        let mut bytes = Vec::new();
+        for distance in [0, 254, 255, 256, 510, 1000] {
+            bytes.clear();
+            bytes.distance(distance);
+            assert_eq!(bytes.len() as u64, distance / 255 + 1);
+            assert_eq!(Reader::new(&bytes).distance(), Ok(distance));
+        }
     }
 
     #[test]

@@ -23,6 +23,10 @@ use crate::snapshot::{SnapshotError, Snapshots};
 use admission::Admission;
 use compaction::{Compaction, Space};
 
+/// Batches are made one entry up to this size, then one each: a few workers with the largest packets would exceed what
+/// the log takes in one entry.
+const ENTRY_BYTES: usize = 256 << 20;
+
 /// When an entry counts as held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
@@ -196,12 +200,19 @@ impl Solo {
         if self.admission.is_closed() {
             self.reject_publishes(batches, out)?;
         }
-        let all_logged = batches.iter().all(|batch| is_all_logged(batch));
-        if all_logged {
-            self.run_logged(batches, now, out)
-        } else {
-            self.run_mixed(batches, now, out)
+        if batches.iter().map(Bytes::len).sum::<usize>() <= ENTRY_BYTES {
+            return self.run_together(batches, now, out);
         }
+        for batch in std::mem::take(batches) {
+            batches.push(batch);
+            self.run_together(batches, now, out)?;
+        }
+        Ok(())
+    }
+
+    fn run_together(&mut self, batches: &mut Vec<Bytes>, now: Timestamp, out: &mut Outgoing) -> Result<(), SoloError> {
+        let all_logged = batches.iter().all(|batch| is_all_logged(batch));
+        if all_logged { self.run_logged(batches, now, out) } else { self.run_mixed(batches, now, out) }
     }
 
     fn run_logged(&mut self, batches: &mut Vec<Bytes>, now: Timestamp, out: &mut Outgoing) -> Result<(), SoloError> {

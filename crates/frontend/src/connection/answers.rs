@@ -10,12 +10,20 @@ use super::Connection;
 use crate::fan_out::{FanOut, Manner};
 use crate::fault::Fault;
 use crate::outbound::{Delivered, EntryRef, Told};
+use crate::pending_acks::FENCE_TAG;
 use crate::worker::Worker;
 
 impl Connection {
     pub fn on_answer(self: &Rc<Self>, worker: &Rc<Worker>, answer: Answer) {
         let from = answer.from;
         let body = |place: usize| answer.bodies.get(place);
+        if self.is_ending() {
+            // MQTT-3.14.4-1: nothing may follow DISCONNECT. A shared message is somebody else's.
+            if let (Reply::Direct(direct), Some(body)) = (&answer.reply, body(0)) {
+                self.on_direct(worker, direct, body);
+            }
+            return;
+        }
         match &answer.reply {
             Reply::Opened(opened) => self.on_opened(worker, opened),
             Reply::Kick { epoch } => {
@@ -65,10 +73,11 @@ impl Connection {
     }
 
     fn on_deliver(self: &Rc<Self>, worker: &Rc<Worker>, from: PartitionId, delivery: &Delivery, body: &Bytes) {
-        if self.epoch.get().is_none() || self.is_ending() {
+        if self.epoch.get().is_none() {
             return;
         }
-        let delivered = self.with_writer(worker, |outbound, writer| outbound.deliver_entry(from, delivery, body, writer));
+        let delivered =
+            self.with_writer(worker, |outbound, writer| outbound.deliver_entry(from, delivery, body, writer));
         if delivered == Delivered::Dropped {
             let entry = EntryRef { partition: from, session: delivery.session, entry: delivery.entry };
             self.tell(worker, &[Told { entry, step: partition::Step::Done }]);
@@ -94,8 +103,7 @@ impl Connection {
         if fan_out.is_expired() {
             return;
         }
-        let manner =
-            Manner { qos: direct.qos, retain: direct.retain, subscription_ids: &direct.subscription_ids };
+        let manner = Manner { qos: direct.qos, retain: direct.retain, subscription_ids: &direct.subscription_ids };
         if self.is_ending() {
             let session = self.session();
             let from = session.as_ref().map(|s| s.client_id());
@@ -116,7 +124,11 @@ impl Connection {
         command: Option<&Bytes>,
     ) {
         worker.counters.rejected_disk.add(1);
-        if self.version().is_v5() {
+        if tag == FENCE_TAG {
+            // QoS 0: nobody waits for it, and what is lost need not be held.
+            worker.counters.qos0_dropped_incoming.add(1);
+        }
+        if tag == FENCE_TAG || self.version().is_v5() {
             self.on_published(worker, tag, ReasonCode::QuotaExceeded);
             self.resume();
         } else if let Some(command) = command {
@@ -128,6 +140,10 @@ impl Connection {
     /// Sends again, in their order, the publishes that a full disk refused.
     pub fn retry_refused(self: &Rc<Self>, worker: &Rc<Worker>) {
         let refused = std::mem::take(&mut self.inbound.borrow_mut().refused);
+        if self.is_ending() {
+            // Never acknowledged: the client sends them again.
+            return;
+        }
         for (partition, command) in refused {
             worker.send_encoded(partition, &command);
         }

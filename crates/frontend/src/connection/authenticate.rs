@@ -24,8 +24,7 @@ impl Connection {
         let method = worker.methods.find(&asked.method).ok_or(denied)?;
         let mut exchange = method.begin(&connect.client_id);
         let step = exchange.step(asked.data.as_deref().unwrap_or_default());
-        inbound.phase =
-            Phase::Authenticating(Box::new(Authenticating { connect, method: asked.method, exchange }));
+        inbound.phase = Phase::Authenticating(Box::new(Authenticating { connect, method: asked.method, exchange }));
         self.on_step(worker, inbound, step)
     }
 

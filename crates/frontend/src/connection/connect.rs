@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use auth::Principal;
 use mqtt::{ConnAck, Connect, Frame, Packet, PacketType, Peer, ProtocolVersion, ReasonCode};
-use partition::{Close, Command, Message, Open, Opened, SessionKind, Will};
+use partition::{Command, Message, Open, Opened, SessionKind, Will};
 
 use super::session::{Inbound, Opening, Phase, Session};
 use super::{Connection, End, Flow};
@@ -33,8 +33,11 @@ impl Connection {
             self.outbound.borrow_mut().version = version;
         }
         let packet = mqtt::decode(frame, inbound.version, Peer::Client)?;
-        worker.counters.packets_received.add(1);
         let Packet::Connect(connect) = packet else { return Err(Fault::NotConnect) };
+        if !connect.client_id.is_empty() && worker.is_full(worker.home_of_client(&connect.client_id)) {
+            return Ok(Flow::Again);
+        }
+        worker.counters.packets_received.add(1);
         if connect.authentication.is_some() {
             self.begin_authentication(worker, inbound, *connect)
         } else {
@@ -57,11 +60,10 @@ impl Connection {
             connect.client_id = worker.assign_client_id();
         }
         let username = username.or_else(|| connect.username.take());
-        let principal = Principal {
-            client_id: connect.client_id.as_str().into(),
-            username: username.map(String::into_boxed_str),
-        };
-        let will_allowed = connect.will.as_ref().is_none_or(|will| worker.policy.publish(&principal, &will.topic).is_some());
+        let principal =
+            Principal { client_id: connect.client_id.as_str().into(), username: username.map(String::into_boxed_str) };
+        let will_allowed =
+            connect.will.as_ref().is_none_or(|will| worker.policy.publish(&principal, &will.topic).is_some());
         if worker.policy.connect(&principal).is_none() || !will_allowed {
             worker.counters.authorization_deny.add(1);
             return Err(Fault::Denied(ReasonCode::NotAuthorized));
@@ -102,16 +104,8 @@ impl Connection {
     /// The session home has opened the session: CONNACK.
     pub(super) fn on_opened(self: &Rc<Self>, worker: &Rc<Worker>, opened: &Opened) {
         let mut inbound = self.inbound.borrow_mut();
-        let Phase::Opening(opening) = std::mem::replace(&mut inbound.phase, Phase::Open) else { return };
-        if self.is_ending() {
-            // The connection went meanwhile, and so does the session it would have had.
-            inbound.phase = Phase::AwaitConnect;
-            let client_id = &*opening.principal.client_id;
-            let close = Close { client_id, epoch: opened.epoch, session_expiry: None, publish_will: true };
-            worker.send_home(client_id, &Command::Close(close));
-            self.wake();
-            return;
-        }
+        let Some(opening) = inbound.take_opening() else { return };
+        inbound.phase = Phase::Open;
         let connect = &opening.connect;
         let receive_maximum = connect.receive_maximum.map_or(u16::MAX, |n| n.get());
         let receive_maximum = receive_maximum.min(worker.limits.client_receive_maximum.get());

@@ -1,14 +1,15 @@
 //! The end of a connection, whoever ends it: what the client is still told, and what becomes of its session.
 
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::BytesMut;
 use mqtt::{Disconnect, ProtocolVersion, ReasonCode};
 use partition::{Close, Command, Detach, Origin, Publish, Scope, SessionKind};
+use tokio::io::ReadBuf;
 
 use super::session::{Inbound, Phase};
-use super::{CLOSE_DEADLINE_S, Connection, Flow};
+use super::{CLOSE_DEADLINE_S, Connection, Flow, LINGER_S, READS_PER_POLL};
 use crate::fault::Fault;
 use crate::worker::Worker;
 
@@ -53,8 +54,11 @@ impl Connection {
             let client_id = inbound.session.as_ref().map_or("", |s| s.client_id());
             tracing::info!(peer = %self.peer, client_id, reason = %fault, "connection closed");
         }
+        // A CONNECT that is refused leaves no will.
+        self.abandon_opening(worker, inbound, false);
         match inbound.phase {
             Phase::Open => {
+                worker.counters.authentication_deny.add(u64::from(matches!(fault, Fault::Denied(_))));
                 if inbound.version.is_v5() {
                     self.write_disconnect(worker, fault.reason());
                 }
@@ -104,10 +108,7 @@ impl Connection {
 
     /// The task's last steps: the last bytes, goodbye at the transport's level, the session's end.
     pub(super) fn poll_end(self: &Rc<Self>, worker: &Rc<Worker>, end: End, cx: &mut Context<'_>) -> Poll<()> {
-        if matches!(self.inbound.borrow().phase, Phase::Opening(_)) {
-            // The session home is about to open a session; `on_opened` closes it.
-            return Poll::Pending;
-        }
+        self.abandon_opening(worker, &mut self.inbound.borrow_mut(), true);
         self.close_session(worker, end);
         if self.blocked.get() || self.dirty.get() {
             self.write(worker);
@@ -116,11 +117,51 @@ impl Connection {
         if self.blocked.get() && !cut && end != End::Lost {
             return Poll::Pending;
         }
-        if end != End::Lost && !cut && self.transport.borrow_mut().poll_shutdown(cx).is_pending() {
+        if end != End::Lost && !cut && self.poll_goodbye(worker, end, cx).is_pending() {
             return Poll::Pending;
         }
         worker.forget(self);
         Poll::Ready(())
+    }
+
+    fn poll_goodbye(&self, worker: &Worker, end: End, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.is_shut.get() {
+            // An error is the end as well.
+            let _ = ready!(self.transport.borrow_mut().poll_shutdown(cx));
+            self.is_shut.set(true);
+            let cut_at = self.cut_at.get().min(worker.now_s() + LINGER_S);
+            self.cut_at.set(cut_at);
+            worker.watch(self, cut_at);
+        }
+        match end {
+            End::Lost | End::ByClient { .. } => Poll::Ready(()),
+            End::Refused | End::ByServer(_) => self.poll_linger(worker, end, cx),
+        }
+    }
+
+    /// Reads and drops what still comes: a socket that is closed with unread bytes in it is reset, which may take our
+    /// last packet away from the client before it has read it.
+    fn poll_linger(&self, worker: &Worker, end: End, cx: &mut Context<'_>) -> Poll<()> {
+        let mut shared = worker.read_buffer.borrow_mut();
+        for _ in 0..READS_PER_POLL {
+            let mut buf = ReadBuf::new(&mut shared);
+            match self.transport.borrow_mut().poll_read(cx, &mut buf) {
+                Poll::Ready(Ok(())) if !buf.filled().is_empty() => {}
+                Poll::Ready(_) => return Poll::Ready(()),
+                // Nobody waits long for a process that is to end.
+                Poll::Pending if end == End::ByServer(Fault::ShuttingDown) => return Poll::Ready(()),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// The session home is about to open a session that nobody will have.
+    fn abandon_opening(&self, worker: &Worker, inbound: &mut Inbound, publish_will: bool) {
+        if let Some(opening) = inbound.take_opening() {
+            worker.abandon(self.owner, opening.principal.client_id, publish_will);
+        }
     }
 
     /// Tells the partitions that the session's connection is gone; once.

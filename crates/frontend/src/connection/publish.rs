@@ -12,7 +12,11 @@ use super::session::{Inbound, RequestKind, Session};
 use super::{Connection, Flow};
 use crate::fan_out::FanOut;
 use crate::fault::Fault;
+use crate::pending_acks::FENCE_TAG;
 use crate::worker::Worker;
+
+/// Seconds for which a client of before MQTT 5, which cannot be told, is not read from because memory is short.
+const SLOWED_AT_MOST_S: u64 = 30;
 
 /// A PUBLISH whose topic is settled.
 struct Incoming<'a> {
@@ -42,7 +46,7 @@ impl Connection {
         let topic = match publish.alias {
             Some(alias) if alias.get() > worker.limits.topic_alias_maximum => return Err(Fault::TopicAlias),
             Some(alias) if publish.topic.is_empty() => {
-                by_alias = inbound.aliases.topic(alias).ok_or(Fault::TopicAlias)?;
+                by_alias = inbound.aliases.topic(alias).ok_or(Fault::UnsetTopicAlias)?;
                 &*by_alias
             }
             _ => publish.topic,
@@ -57,18 +61,23 @@ impl Connection {
         };
         if let Some(id) = incoming.delivery.id() {
             if self.is_repeated(worker, inbound, &incoming, id) {
+                // The client counts on the alias from here on, sent again or not.
+                inbound.learn_alias(&publish);
                 return Ok(Flow::Next);
             }
-            if inbound.unacknowledged >= worker.limits.receive_maximum.get() {
-                // Only MQTT 5 clients know our Receive Maximum; the others are slowed.
-                return if inbound.version.is_v5() { Err(Fault::ReceiveMaximum) } else { Ok(Flow::Again) };
+            let limit = worker.limits.receive_maximum.get();
+            if inbound.version.is_v5() && inbound.unacknowledged() >= usize::from(limit) {
+                return Err(Fault::ReceiveMaximum);
+            }
+            // Before MQTT 5 a client does not know our Receive Maximum: it is slowed while that many wait for us.
+            if inbound.acks.len() >= usize::from(limit) {
+                return Ok(Flow::Again);
             }
         }
-        let flow = self.route(worker, inbound, &session, &incoming);
+        let flow = self.route(worker, inbound, &session, &incoming)?;
         if flow == Flow::Next {
-            if let Some(alias) = publish.alias.filter(|_| !publish.topic.is_empty()) {
-                inbound.aliases.set(alias, publish.topic);
-            }
+            inbound.slowed_since_s = None;
+            inbound.learn_alias(&publish);
             worker.counters.publishes_received.add(1);
             worker.counters.payload_bytes_received.add(publish.payload.len() as u64);
         }
@@ -86,13 +95,13 @@ impl Connection {
         if incoming.qos() != QoS::ExactlyOnce {
             return false;
         }
-        let received = inbound.received.contains(&id) || inbound.releases.iter().any(|(known, _)| *known == id);
-        if received && !inbound.acks.contains(id) {
+        let reception = inbound.receptions.get(id);
+        if reception.is_some_and(|reception| reception.told) {
             self.with_writer(worker, |outbound, writer| {
                 outbound.write_ack(AckKind::PubRec, id, ReasonCode::Success, writer);
             });
         }
-        received
+        reception.is_some()
     }
 
     fn route(
@@ -101,55 +110,53 @@ impl Connection {
         inbound: &mut Inbound,
         session: &Session,
         incoming: &Incoming<'_>,
-    ) -> Flow {
+    ) -> Result<Flow, Fault> {
         let qos = incoming.qos();
         let Some(permit) = worker.policy.publish(&session.principal, incoming.topic) else {
             worker.counters.authorization_deny.add(1);
             tracing::debug!(client_id = session.client_id(), topic = incoming.topic, "publish denied");
             // Before MQTT 5 there is no way to say so.
-            let reason =
-                if inbound.version.is_v5() { ReasonCode::NotAuthorized } else { ReasonCode::Success };
+            let reason = if inbound.version.is_v5() { ReasonCode::NotAuthorized } else { ReasonCode::Success };
             self.acknowledge(worker, inbound, incoming.delivery, reason);
-            return Flow::Next;
+            return Ok(Flow::Next);
         };
         worker.counters.authorization_allow.add(1);
         let route = worker.route(incoming.topic);
         let resumable = qos == QoS::ExactlyOnce && session.kind == SessionKind::Persistent;
         let to_everyone = incoming.retain || resumable || inbound.fences[qos as usize] > 0;
         let logged = to_everyone || qos > QoS::AtMostOnce && route.resolved.needs_partition;
-        if logged && worker.is_full(route.partition) {
-            return Flow::Again;
+        // What a full disk has refused goes first (MQTT-4.6.0-5).
+        if logged && (worker.is_full(route.partition) || !inbound.refused.is_empty()) {
+            return Ok(Flow::Again);
         }
         if worker.pool.is_under_pressure() && qos > QoS::AtMostOnce && worker.would_wait(&route) {
             if !inbound.version.is_v5() {
-                return Flow::Again;
+                // Not for ever: the memory may be held by what this client has not acknowledged, which we do not read.
+                let since = *inbound.slowed_since_s.get_or_insert(worker.now_s());
+                let patient = worker.now_s() < since + SLOWED_AT_MOST_S;
+                return if patient { Ok(Flow::Again) } else { Err(Fault::Memory) };
             }
             worker.counters.rejected_memory.add(1);
             self.acknowledge(worker, inbound, incoming.delivery, ReasonCode::QuotaExceeded);
-            return Flow::Next;
+            return Ok(Flow::Next);
         }
         if resumable && !self.touch(worker, inbound, session, PartitionSet::default().with(route.partition)) {
-            return Flow::Again;
+            return Ok(Flow::Again);
         }
         if to_everyone {
             self.send_publish(worker, inbound, session, incoming, route.partition, Scope::Everyone);
-            return Flow::Next;
+            return Ok(Flow::Next);
         }
-        let mut fan_out = FanOut::live(
-            incoming.topic,
-            incoming.properties,
-            incoming.payload,
-            incoming.expires,
-            worker.now(),
-        );
+        let mut fan_out =
+            FanOut::live(incoming.topic, incoming.properties, incoming.payload, incoming.expires, worker.now());
         let matched = worker.deliver(permit, &route, session.client_id(), qos, &mut fan_out);
         if logged {
             self.send_publish(worker, inbound, session, incoming, route.partition, Scope::Queues);
-            return Flow::Next;
+            return Ok(Flow::Next);
         }
         let reason = if matched { ReasonCode::Success } else { ReasonCode::NoMatchingSubscribers };
         self.acknowledge(worker, inbound, incoming.delivery, reason);
-        Flow::Next
+        Ok(Flow::Next)
     }
 
     /// Hands the publish to its partition; the acknowledgement follows its answer.
@@ -166,24 +173,15 @@ impl Connection {
         let fence = scope == Scope::Everyone;
         let mut exactly_once = None;
         let tag = match incoming.delivery {
-            Delivery::AtMostOnce => inbound.begin_request(1, RequestKind::Fence),
+            Delivery::AtMostOnce => FENCE_TAG,
             Delivery::AtLeastOnce { id, .. } => inbound.acks.push_waiting(AckKind::PubAck, id, fence),
             Delivery::ExactlyOnce { id, .. } => {
-                match session.kind {
-                    SessionKind::Persistent => {
-                        inbound.releases.push((id, partition));
-                        exactly_once = Some(ExactlyOnce { packet_id: id, epoch: session.epoch });
-                    }
-                    SessionKind::Transient => {
-                        inbound.received.insert(id);
-                    }
-                }
+                let remembered = session.kind == SessionKind::Persistent;
+                exactly_once = remembered.then_some(ExactlyOnce { packet_id: id, epoch: session.epoch });
+                inbound.receptions.begin(id, remembered.then_some(partition));
                 inbound.acks.push_waiting(AckKind::PubRec, id, fence)
             }
         };
-        if qos > QoS::AtMostOnce {
-            inbound.unacknowledged += 1;
-        }
         inbound.fences[qos as usize] += u32::from(fence);
         let publish = Publish {
             reply: Some((self.owner, tag)),
@@ -214,15 +212,13 @@ impl Connection {
             Delivery::AtLeastOnce { id, .. } => (AckKind::PubAck, id),
             Delivery::ExactlyOnce { id, .. } => (AckKind::PubRec, id),
         };
-        let ends = kind == AckKind::PubAck || reason.is_error();
-        if !ends {
-            inbound.received.insert(id);
+        if kind == AckKind::PubRec {
+            inbound.receptions.begin(id, None);
         }
         if inbound.acks.is_empty() {
-            inbound.unacknowledged += u16::from(!ends);
+            inbound.acknowledgement_leaves(kind, id, reason);
             self.with_writer(worker, |outbound, writer| outbound.write_ack(kind, id, reason, writer));
         } else {
-            inbound.unacknowledged += 1;
             inbound.acks.push_done(kind, id, reason);
         }
     }
@@ -231,24 +227,13 @@ impl Connection {
     pub(super) fn on_published(self: &Rc<Self>, worker: &Rc<Worker>, tag: Tag, reason: ReasonCode) {
         let mut inbound = self.inbound.borrow_mut();
         let inbound = &mut *inbound;
-        if is_request(tag) {
-            if let Some(RequestKind::Fence) = inbound.part_answered(tag, |_, _| {}) {
-                inbound.fences[QoS::AtMostOnce as usize] -= 1;
-            }
-            return;
-        }
-        if let Some(fenced) = inbound.acks.resolve(tag, reason) {
-            inbound.fences[fenced as usize] -= 1;
+        let fenced = if tag == FENCE_TAG { Some(QoS::AtMostOnce) } else { inbound.acks.resolve(tag, reason) };
+        if let Some(qos) = fenced {
+            inbound.fences[qos as usize] = inbound.fences[qos as usize].saturating_sub(1);
         }
         self.with_writer(worker, |outbound, writer| {
             while let Some((kind, id, reason)) = inbound.acks.pop() {
-                if kind == AckKind::PubAck || reason.is_error() {
-                    inbound.unacknowledged -= 1;
-                }
-                if reason.is_error() {
-                    inbound.received.remove(&id);
-                    inbound.releases.retain(|(known, _)| *known != id);
-                }
+                inbound.acknowledgement_leaves(kind, id, reason);
                 outbound.write_ack(kind, id, reason, writer);
             }
         });
@@ -262,15 +247,22 @@ impl Connection {
         ack: Ack,
     ) -> Result<Flow, Fault> {
         let Some(session) = inbound.session.clone() else { return Err(Fault::NotConnect) };
-        let found = inbound.received.remove(&ack.id);
-        if found || session.kind == SessionKind::Transient {
-            inbound.unacknowledged -= u16::from(found);
-            self.complete(worker, ack.id, found);
+        let reception = inbound.receptions.get(ack.id);
+        if reception.is_some_and(|reception| !reception.told) {
+            // MQTT-4.3.3-6 and -7: PUBREL answers PUBREC.
+            return Err(Fault::UnexpectedAcknowledgement);
+        }
+        let home = reception.and_then(|reception| reception.home);
+        if session.kind == SessionKind::Transient || reception.is_some() && home.is_none() {
+            inbound.receptions.end(ack.id);
+            self.complete(worker, ack.id, reception.is_some());
             return Ok(Flow::Next);
         }
-        let known = inbound.releases.iter().find(|(id, _)| *id == ack.id).map(|(_, partition)| *partition);
         // After a resumption it is not known which topic it was: every home is asked that may have it.
-        let homes = known.map_or(session.touched.get(), |partition| PartitionSet::default().with(partition));
+        let homes = home.map_or(session.touched.get(), |partition| PartitionSet::default().with(partition));
+        if inbound.has_many_requests() || homes.iter().any(|home| worker.is_full(home)) {
+            return Ok(Flow::Again);
+        }
         if homes.is_empty() {
             self.complete(worker, ack.id, false);
             return Ok(Flow::Next);
@@ -300,11 +292,7 @@ impl Connection {
             }
         });
         if let Some(RequestKind::Release { id, found }) = answered {
-            let before = inbound.releases.len();
-            inbound.releases.retain(|(known, _)| *known != id);
-            // What an earlier connection of this session received, this one has not counted.
-            let counted = inbound.releases.len() < before;
-            inbound.unacknowledged -= u16::from(counted);
+            inbound.receptions.end(id);
             self.complete(worker, id, found);
         }
     }
@@ -316,6 +304,19 @@ impl Connection {
     }
 }
 
-fn is_request(tag: Tag) -> bool {
-    tag.0 & crate::pending_acks::REQUEST_TAG != 0
+impl Inbound {
+    /// Our PUBACK or PUBREC is on its way: what it ends is counted no more.
+    fn acknowledgement_leaves(&mut self, kind: AckKind, id: PacketId, reason: ReasonCode) {
+        match kind {
+            AckKind::PubRec if reason.is_error() => self.receptions.end(id),
+            AckKind::PubRec => self.receptions.told(id),
+            _ => {}
+        }
+    }
+
+    fn learn_alias(&mut self, publish: &mqtt::Publish<'_>) {
+        if let Some(alias) = publish.alias.filter(|_| !publish.topic.is_empty()) {
+            self.aliases.set(alias, publish.topic);
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! What a connection knows of its client: before CONNECT, while its session is opened, and after.
 
 use std::cell::Cell;
-use std::collections::HashSet;
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use auth::{Exchange, Principal};
@@ -11,6 +11,7 @@ use partition::{Epoch, PartitionId, PartitionSet, SessionKind, Tag};
 
 use crate::aliases::IncomingAliases;
 use crate::pending_acks::{PendingAcks, REQUEST_TAG};
+use crate::receptions::Receptions;
 
 /// How far the connection is.
 pub(crate) enum Phase {
@@ -63,9 +64,10 @@ impl Session {
         &self.principal.client_id
     }
 
-    /// MQTT-3.1.2-22: one and a half times the keep alive, in seconds; `None` without one.
+    /// MQTT-3.1.2-22: one and a half times the keep alive, in seconds; `None` without one. One more, since the second in
+    /// which the client was heard had begun before.
     pub fn keep_alive_grace_s(&self) -> Option<u64> {
-        (self.keep_alive > 0).then(|| (u64::from(self.keep_alive) * 3).div_ceil(2))
+        (self.keep_alive > 0).then(|| (u64::from(self.keep_alive) * 3).div_ceil(2) + 1)
     }
 }
 
@@ -78,19 +80,31 @@ pub(crate) struct Request {
 
 pub(crate) enum RequestKind {
     /// Codes are what SUBACK will carry; `sys` the filters that `$SYS` values are to be looked up for.
-    Subscribe { id: PacketId, codes: Vec<ReasonCode>, sys: Vec<String> },
+    Subscribe {
+        id: PacketId,
+        codes: Vec<ReasonCode>,
+        sys: Vec<String>,
+        identifier: Option<u32>,
+    },
     /// Parts are filters; a filter's code turns to success with the first partition that had it.
-    Unsubscribe { id: PacketId, codes: Vec<ReasonCode> },
-    Release { id: PacketId, found: bool },
+    Unsubscribe {
+        id: PacketId,
+        codes: Vec<ReasonCode>,
+    },
+    Release {
+        id: PacketId,
+        found: bool,
+    },
     /// Subscriptions wait for the session home to note which partitions they touch.
-    Touch { partitions: PartitionSet },
-    /// A publish that later ones of its QoS may not overtake, and that is not acknowledged to the client.
-    Fence,
+    Touch {
+        partitions: PartitionSet,
+    },
 }
 
 /// What the client has said and is waiting for.
 pub(crate) struct Inbound {
     pub phase: Phase,
+    /// Until CONNECT says another one, the oldest form, in which least is said.
     pub version: ProtocolVersion,
     /// Second in which the connection was accepted.
     pub since_s: u64,
@@ -100,19 +114,18 @@ pub(crate) struct Inbound {
     /// Bytes the packet at the front of `partial` needs in total.
     pub need: usize,
     pub acks: PendingAcks,
-    /// QoS 1 and 2 publishes not yet acknowledged in full, against our Receive Maximum.
-    pub unacknowledged: u16,
-    /// QoS 2 publishes of a transient session that were received and not yet released.
-    pub received: HashSet<PacketId, ahash::RandomState>,
-    /// QoS 2 publishes of a persistent session: where they were sent.
-    pub releases: Vec<(PacketId, PartitionId)>,
+    /// Every QoS 2 publish that is not released, those whose PUBREC is among `acks` included.
+    pub receptions: Receptions,
     pub aliases: IncomingAliases,
     /// Per QoS: publishes under way through a partition that deliver to everybody, which none may overtake.
     pub fences: [u32; 3],
-    requests: Vec<Request>,
+    requests: VecDeque<Request>,
     next_request: u32,
-    /// A SUBSCRIBE waits for its `Touched`.
-    pub touching: bool,
+    /// What the client has sent after a SUBSCRIBE waits until that is acknowledged (or its partitions noted), so that a
+    /// PUBLISH right behind it reaches the subscription.
+    pub held: bool,
+    /// Second since which publishes wait because memory is short.
+    pub slowed_since_s: Option<u64>,
     /// Publishes of a 3.1.1 client that a full disk refused, to be sent again: (partition, encoded command).
     pub refused: Vec<(PartitionId, Box<[u8]>)>,
     pub re_authentication: Option<Box<dyn Exchange>>,
@@ -122,22 +135,33 @@ impl Inbound {
     pub fn new(since_s: u64) -> Self {
         Self {
             phase: Phase::AwaitConnect,
-            version: ProtocolVersion::V5,
+            version: ProtocolVersion::V3_1_1,
             since_s,
             session: None,
             partial: BytesMut::new(),
             need: 0,
             acks: PendingAcks::default(),
-            unacknowledged: 0,
-            received: HashSet::default(),
-            releases: Vec::new(),
+            receptions: Receptions::default(),
             aliases: IncomingAliases::default(),
             fences: [0; 3],
-            requests: Vec::new(),
+            requests: VecDeque::new(),
             next_request: 0,
-            touching: false,
+            held: false,
+            slowed_since_s: None,
             refused: Vec::new(),
             re_authentication: None,
+        }
+    }
+
+    /// Learns the version from the beginning of a CONNECT that is refused for its size.
+    pub fn look_for_version(&mut self, packet: &[u8]) {
+        const LONGEST_FIXED_HEADER: usize = 5;
+        let length_bytes = packet.iter().skip(1).take_while(|byte| **byte >= 0x80).count() + 1;
+        if let (Phase::AwaitConnect, Some(body)) = (&self.phase, packet.get(1 + length_bytes..))
+            && length_bytes < LONGEST_FIXED_HEADER
+            && let Ok(version) = ProtocolVersion::of_connect(body)
+        {
+            self.version = version;
         }
     }
 
@@ -151,11 +175,39 @@ impl Inbound {
         self.partial.extend_from_slice(data);
     }
 
+    /// Takes what is known of a session that its home has not answered for yet.
+    pub fn take_opening(&mut self) -> Option<Box<Opening>> {
+        match std::mem::replace(&mut self.phase, Phase::AwaitConnect) {
+            Phase::Opening(opening) => Some(opening),
+            other => {
+                self.phase = other;
+                None
+            }
+        }
+    }
+
+    /// QoS 1 and 2 publishes not yet acknowledged in full, as our Receive Maximum counts them.
+    pub fn unacknowledged(&self) -> usize {
+        self.acks.pubacks() + self.receptions.len()
+    }
+
+    /// Whether so many requests wait for partitions that the client has to wait with the next.
+    pub fn has_many_requests(&self) -> bool {
+        self.requests.len() >= MAX_REQUESTS
+    }
+
     /// Begins a request of `outstanding` parts and returns the tag of part 0; see [`part_tag`].
     pub fn begin_request(&mut self, outstanding: usize, kind: RequestKind) -> Tag {
-        let number = self.next_request;
+        let mut number = self.next_request;
+        for old in &self.requests {
+            // In the order of their numbers, oldest first: only after a whole round does one come up that is taken.
+            if old.number != number {
+                break;
+            }
+            number = (number + 1) % REQUEST_NUMBERS;
+        }
         self.next_request = (number + 1) % REQUEST_NUMBERS;
-        self.requests.push(Request { number, outstanding, kind });
+        self.requests.push_back(Request { number, outstanding, kind });
         Tag(REQUEST_TAG | number << PART_BITS)
     }
 
@@ -169,10 +221,10 @@ impl Inbound {
         if request.outstanding > 0 {
             return None;
         }
-        let done = self.requests.remove(place);
+        let done = self.requests.remove(place)?;
         if self.requests.is_empty() {
             // A connection at rest holds nothing for the next request.
-            self.requests = Vec::new();
+            self.requests = VecDeque::new();
         }
         Some(done.kind)
     }
@@ -180,7 +232,12 @@ impl Inbound {
 
 /// A request's tag is [`REQUEST_TAG`], its number, and in the lowest bits which of its parts is meant.
 const PART_BITS: u32 = 16;
-const REQUEST_NUMBERS: u32 = 1 << (31 - PART_BITS);
+/// The highest number is left to [`FENCE_TAG`](crate::pending_acks::FENCE_TAG).
+const REQUEST_NUMBERS: u32 = (1 << (31 - PART_BITS)) - 1;
+/// Far below the numbers, so that no two requests under way share one.
+const MAX_REQUESTS: usize = 1024;
+/// The most filters in one SUBSCRIBE or UNSUBSCRIBE: each is a part.
+pub(crate) const MAX_PARTS: usize = 1 << PART_BITS;
 
 /// Tag of part `part` of a request.
 pub(crate) fn part_tag(request: Tag, part: u16) -> Tag {
@@ -190,13 +247,17 @@ pub(crate) fn part_tag(request: Tag, part: u16) -> Tag {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pending_acks::FENCE_TAG;
+
+    fn release(n: u16) -> RequestKind {
+        RequestKind::Release { id: PacketId::new(n).unwrap(), found: false }
+    }
 
     #[test]
     fn a_request_ends_with_its_last_part() {
         let mut inbound = Inbound::new(0);
-        let other = inbound.begin_request(1, RequestKind::Fence);
-        let id = PacketId::new(1).unwrap();
-        let tag = inbound.begin_request(2, RequestKind::Release { id, found: false });
+        let other = inbound.begin_request(1, release(2));
+        let tag = inbound.begin_request(2, release(1));
         let note = |kind: &mut RequestKind, part: u16| {
             if let RequestKind::Release { found, .. } = kind {
                 *found |= part == 7;
@@ -206,6 +267,21 @@ mod tests {
         let done = inbound.part_answered(tag, note);
         assert!(matches!(done, Some(RequestKind::Release { found: true, .. })));
         assert!(inbound.part_answered(tag, note).is_none());
-        assert!(matches!(inbound.part_answered(other, note), Some(RequestKind::Fence)));
+        assert!(matches!(inbound.part_answered(other, note), Some(RequestKind::Release { found: false, .. })));
+    }
+
+    #[test]
+    fn a_request_that_waits_for_long_keeps_its_number() {
+        let mut inbound = Inbound::new(0);
+        let old = [inbound.begin_request(1, release(1)), inbound.begin_request(1, release(2))];
+        for _ in 0..3 * REQUEST_NUMBERS {
+            let tag = inbound.begin_request(1, release(3));
+            assert!(!old.contains(&tag) && tag != FENCE_TAG);
+            assert!(inbound.part_answered(tag, |_, _| {}).is_some());
+        }
+        for (tag, n) in old.into_iter().zip(1..) {
+            let done = inbound.part_answered(tag, |_, _| {});
+            assert!(matches!(done, Some(RequestKind::Release { id, .. }) if id.get() == n));
+        }
     }
 }

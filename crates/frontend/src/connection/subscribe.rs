@@ -7,10 +7,17 @@ use partition::{
     Command, PartitionId, PartitionSet, QueueLimit, Subscribe, SubscriptionOptions, Tag, Touch, Unsubscribe,
 };
 
-use super::session::{Inbound, RequestKind, Session, part_tag};
+use super::session::{Inbound, MAX_PARTS, RequestKind, Session, part_tag};
 use super::{Connection, Flow};
 use crate::fault::Fault;
+use crate::routing::BUSY_BYTES;
 use crate::worker::Worker;
+
+/// The most that one SUBSCRIBE or UNSUBSCRIBE may make the partitions be told.
+const COMMANDS_BYTES: usize = 16 * 1024 * 1024;
+
+/// Reads of retained messages that may wait for the client; each is one filter at one partition.
+const MAX_READS: usize = 1024;
 
 impl Connection {
     pub(super) fn on_subscribe(
@@ -20,9 +27,21 @@ impl Connection {
         subscribe: mqtt::Subscribe,
     ) -> Result<Flow, Fault> {
         let Some(session) = inbound.session.clone() else { return Err(Fault::NotConnect) };
+        if subscribe.filters.len() > MAX_PARTS {
+            return Err(Fault::TooManyFilters);
+        }
         let homes: Vec<PartitionSet> =
             subscribe.filters.iter().map(|(filter, _)| worker.slots.homes_of_filter(filter)).collect();
         let all = homes.iter().fold(PartitionSet::default(), |set, homes| set.union(*homes));
+        if inbound.has_many_requests() || all.iter().any(|home| worker.is_full(home)) {
+            return Ok(Flow::Again);
+        }
+        let names = subscribe.filters.iter().map(|(filter, _)| filter.as_str());
+        if commands_bytes(&session, names.zip(&homes)) > COMMANDS_BYTES || self.must_not_get_more(worker) {
+            let codes = vec![ReasonCode::QuotaExceeded; subscribe.filters.len()];
+            self.write_suback(worker, subscribe.id, &codes)?;
+            return Ok(Flow::Next);
+        }
         if !self.touch(worker, inbound, &session, all) {
             return Ok(Flow::Again);
         }
@@ -31,6 +50,9 @@ impl Connection {
             .iter()
             .map(|(filter, _)| worker.policy.subscribe(&session.principal, filter).is_some())
             .collect();
+        let allowed = permitted.iter().filter(|ok| **ok).count();
+        worker.counters.authorization_allow.add(allowed as u64);
+        worker.counters.authorization_deny.add((permitted.len() - allowed) as u64);
         let codes: Vec<ReasonCode> = permitted
             .iter()
             .zip(&subscribe.filters)
@@ -38,58 +60,81 @@ impl Connection {
             .collect();
         let parts = permitted.iter().zip(&homes).filter(|(ok, _)| **ok).map(|(_, homes)| homes.iter().count()).sum();
         if parts == 0 {
-            self.write_suback(worker, subscribe.id, &codes);
+            self.write_suback(worker, subscribe.id, &codes)?;
             return Ok(Flow::Next);
         }
-        let partitions = session.touched.get().iter().count() as u16;
-        let queue_limit = QueueLimit { length: worker.limits.queue_length, partitions };
         let sys = sys_filters(&subscribe, &permitted);
-        let request = inbound.begin_request(parts, RequestKind::Subscribe { id: subscribe.id, codes, sys });
-        for (number, (filter, options)) in subscribe.filters.iter().enumerate() {
-            if !permitted[number] {
-                worker.counters.authorization_deny.add(1);
-                continue;
-            }
-            worker.counters.authorization_allow.add(1);
-            let command = Command::Subscribe(Subscribe {
-                owner: self.owner,
-                tag: part_tag(request, number as u16),
-                client_id: session.client_id(),
-                epoch: session.epoch,
-                kind: session.kind,
-                window: session.window,
-                queue_limit,
-                filter,
-                options: SubscriptionOptions {
-                    qos: options.qos,
-                    no_local: options.no_local,
-                    retain_as_published: options.retain_as_published,
-                    retain_handling: options.retain_handling,
-                    identifier: subscribe.identifier,
-                },
-            });
-            for partition in homes[number].iter() {
-                worker.send(partition, &command);
-            }
+        let kind = RequestKind::Subscribe { id: subscribe.id, codes, sys, identifier: subscribe.identifier };
+        let request = inbound.begin_request(parts, kind);
+        for (number, homes) in homes.iter().enumerate().filter(|(number, _)| permitted[*number]) {
+            self.register(worker, &session, &subscribe, number, part_tag(request, number as u16), *homes);
         }
-        Ok(Flow::Next)
+        inbound.held = true;
+        Ok(Flow::Stop)
+    }
+
+    /// Has filter `number` of `subscribe` registered in all its homes.
+    fn register(
+        &self,
+        worker: &Worker,
+        session: &Session,
+        subscribe: &mqtt::Subscribe,
+        number: usize,
+        tag: Tag,
+        homes: PartitionSet,
+    ) {
+        let (filter, options) = &subscribe.filters[number];
+        let command = Command::Subscribe(Subscribe {
+            owner: self.owner,
+            tag,
+            client_id: session.client_id(),
+            epoch: session.epoch,
+            kind: session.kind,
+            window: session.window,
+            queue_limit: QueueLimit { length: worker.limits.queue_length },
+            filter,
+            options: SubscriptionOptions {
+                qos: options.qos,
+                no_local: options.no_local,
+                retain_as_published: options.retain_as_published,
+                retain_handling: options.retain_handling,
+                identifier: subscribe.identifier,
+            },
+        });
+        for partition in homes.iter() {
+            worker.send(partition, &command);
+        }
     }
 
     pub(super) fn on_subscribed(self: &Rc<Self>, worker: &Rc<Worker>, tag: Tag) {
         let answered = self.inbound.borrow_mut().part_answered(tag, |_, _| {});
-        if let Some(RequestKind::Subscribe { id, codes, sys }) = answered {
-            self.write_suback(worker, id, &codes);
-            for filter in sys {
-                worker.send_sys(self, &filter);
+        if let Some(RequestKind::Subscribe { id, codes, sys, identifier }) = answered {
+            self.inbound.borrow_mut().held = false;
+            if let Err(fault) = self.write_suback(worker, id, &codes) {
+                return self.kick(worker, fault);
             }
+            for filter in sys {
+                worker.send_sys(self, &filter, identifier);
+            }
+            self.resume();
         }
     }
 
-    fn write_suback(self: &Rc<Self>, worker: &Worker, id: PacketId, codes: &[ReasonCode]) {
+    fn write_suback(self: &Rc<Self>, worker: &Worker, id: PacketId, codes: &[ReasonCode]) -> Result<(), Fault> {
         self.with_writer(worker, |outbound, writer| {
+            if !outbound.may_send_codes(codes.len()) {
+                return Err(Fault::AnswerTooLarge);
+            }
             mqtt::encode::suback(outbound.outbox.buffer(writer.spares), outbound.version, id, codes, None);
             writer.counters.packets_sent.add(1);
-        });
+            Ok(())
+        })
+    }
+
+    /// Whether so much waits for the client that retained messages may not be added to it.
+    fn must_not_get_more(&self, worker: &Worker) -> bool {
+        let is_busy = || self.outbound.borrow().backlog() > BUSY_BYTES;
+        self.reads.borrow().len() > MAX_READS || worker.pool.is_under_pressure() && is_busy()
     }
 
     pub(super) fn on_unsubscribe(
@@ -105,10 +150,18 @@ impl Connection {
             .iter()
             .map(|filter| worker.slots.homes_of_filter(filter).intersection(touched))
             .collect();
+        let all = homes.iter().fold(PartitionSet::default(), |set, homes| set.union(*homes));
+        if inbound.has_many_requests() || all.iter().any(|home| worker.is_full(home)) {
+            return Ok(Flow::Again);
+        }
+        let names = unsubscribe.filters.iter().map(String::as_str);
+        if unsubscribe.filters.len() > MAX_PARTS || commands_bytes(&session, names.zip(&homes)) > COMMANDS_BYTES {
+            return Err(Fault::TooManyFilters);
+        }
         let codes = vec![ReasonCode::NoSubscriptionExisted; unsubscribe.filters.len()];
         let parts: usize = homes.iter().map(|homes| homes.iter().count()).sum();
         if parts == 0 {
-            self.write_unsuback(worker, unsubscribe.id, &codes);
+            self.write_unsuback(worker, unsubscribe.id, &codes)?;
             return Ok(Flow::Next);
         }
         let request = inbound.begin_request(parts, RequestKind::Unsubscribe { id: unsubscribe.id, codes });
@@ -135,16 +188,22 @@ impl Connection {
                 *code = ReasonCode::Success;
             }
         });
-        if let Some(RequestKind::Unsubscribe { id, codes }) = answered {
-            self.write_unsuback(worker, id, &codes);
+        if let Some(RequestKind::Unsubscribe { id, codes }) = answered
+            && let Err(fault) = self.write_unsuback(worker, id, &codes)
+        {
+            self.kick(worker, fault);
         }
     }
 
-    fn write_unsuback(self: &Rc<Self>, worker: &Worker, id: PacketId, codes: &[ReasonCode]) {
+    fn write_unsuback(self: &Rc<Self>, worker: &Worker, id: PacketId, codes: &[ReasonCode]) -> Result<(), Fault> {
         self.with_writer(worker, |outbound, writer| {
+            if !outbound.may_send_codes(codes.len()) {
+                return Err(Fault::AnswerTooLarge);
+            }
             mqtt::encode::unsuback(outbound.outbox.buffer(writer.spares), outbound.version, id, codes, None);
             writer.counters.packets_sent.add(1);
-        });
+            Ok(())
+        })
     }
 
     /// Has the session home note that the session gets something in `partitions`, before it does. False: it has to be
@@ -176,7 +235,7 @@ impl Connection {
         if at_once {
             session.touched.set(session.touched.get().union(missing));
         } else {
-            inbound.touching = true;
+            inbound.held = true;
         }
         at_once
     }
@@ -186,7 +245,7 @@ impl Connection {
         let answered = inbound.part_answered(tag, |_, _| {});
         if let (Some(RequestKind::Touch { partitions }), Some(session)) = (answered, inbound.session.as_ref()) {
             session.touched.set(session.touched.get().union(partitions));
-            inbound.touching = false;
+            inbound.held = false;
         }
         drop(inbound);
         self.resume();
@@ -202,6 +261,14 @@ impl Connection {
     pub(super) fn keep_read(&self, from: PartitionId, command: Box<[u8]>) {
         self.reads.borrow_mut().push((from, command));
     }
+}
+
+/// About what the partitions are told for these filters, in bytes: the client id stands in every command, so a small
+/// packet can ask for much.
+fn commands_bytes<'a>(session: &Session, filters: impl Iterator<Item = (&'a str, &'a PartitionSet)>) -> usize {
+    const FIXED_FIELDS: usize = 64;
+    let each = session.client_id().len() + FIXED_FIELDS;
+    filters.map(|(filter, homes)| homes.iter().count() * (each + filter.len())).sum()
 }
 
 /// The filters that the broker's own values may match, unless no retained messages are wanted.

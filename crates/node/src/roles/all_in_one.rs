@@ -16,8 +16,6 @@ use crate::start::{StartError, print};
 
 /// From the first signal to the end of the process.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
-/// The folder of the data directory that belongs to the broker.
-const STATE_FOLDER: &str = "partitions";
 
 /// Starts everything, serves until a signal comes, and ends everything.
 ///
@@ -42,7 +40,7 @@ pub(crate) fn run(plan: &Plan, signals: &Signals) -> Result<(), StartError> {
         }
         None => None,
     };
-    let broker = Broker::start(Parts { plan, state_dir: &data_dir.path().join(STATE_FOLDER), sockets, tls })?;
+    let broker = Broker::start(Parts { plan, state_dir: &data_dir.partitions(), sockets, tls })?;
     metrics.provide(broker.metrics());
 
     health.set_ready(broker.is_running());

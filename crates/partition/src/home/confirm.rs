@@ -39,5 +39,6 @@ impl Home {
         for partition in self.slots.all().iter().filter(|partition| *partition != self.id) {
             self.forget_wills(partition, out);
         }
+        self.resume_trims(out);
     }
 }

@@ -1,13 +1,15 @@
 //! `Open`: CONNECT begins or resumes a session, and ends the connection that held it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::address::{PartitionSet, Timestamp};
+use crate::address::{Epoch, PartitionId, PartitionSet, Timestamp};
 use crate::command::{Open, SessionKind};
 use crate::effect::{Opened, Reply};
 use crate::effects::Effects;
 use crate::moment::Moment;
 
+use super::waiting::Reported;
 use super::{Home, Session, StoredWill};
 
 impl Home {
@@ -22,17 +24,20 @@ impl Home {
             }
             self.supersede(&client_id, previous, command.clean_start, at.now, out)
         });
-        let session_present = matches!(superseded, Some(Previous::Resumed { .. }));
-        let (touched, haunted) = match superseded {
-            Some(Previous::Resumed { touched, haunted }) => (touched, haunted),
-            Some(Previous::Ended { haunted }) => (PartitionSet::default(), haunted),
-            None => (PartitionSet::default(), PartitionSet::default()),
+        let session_present = matches!(superseded, Some(Previous::Resumed(_)));
+        let begun =
+            |haunted| Resumed { since: epoch, touched: PartitionSet::default(), haunted, queues: BTreeMap::new() };
+        let Resumed { since, touched, haunted, queues } = match superseded {
+            Some(Previous::Resumed(resumed)) => resumed,
+            Some(Previous::Ended { haunted }) => begun(haunted),
+            None => begun(PartitionSet::default()),
         };
         // A session that was persistent stays so until it ends, which an expiry of 0 puts at the end of the connection.
         let is_persistent = session_present || command.session_expiry > 0;
         let kind = if is_persistent { SessionKind::Persistent } else { SessionKind::Transient };
-        let session = Session {
+        let mut session = Session {
             epoch,
+            since,
             kind,
             owner: Some(command.owner),
             expiry: command.session_expiry,
@@ -41,9 +46,10 @@ impl Home {
             will_due: None,
             touched,
             haunted,
+            queues,
         };
+        self.trim_for_resume(&client_id, &mut session, out);
         out.reply(command.owner, Reply::Opened(Opened { epoch, kind, session_present, touched }));
-        self.spread_limit(&client_id, &session, out);
         self.put(client_id, session);
     }
 
@@ -63,6 +69,7 @@ impl Home {
         };
         // MQTT-3.1.2-4, MQTT-3.1.2-5
         if clean_start || has_ended || previous.kind == SessionKind::Transient {
+            self.expired += u64::from(previous.ends.is_some_and(|at| at <= now));
             let haunted = if was_connected { previous.touched } else { PartitionSet::default() };
             self.end(client_id, previous, now, out);
             return Previous::Ended { haunted };
@@ -74,12 +81,21 @@ impl Home {
                 self.publish_will(client_id, previous.epoch, &will, now, out);
             }
         }
-        Previous::Resumed { touched: previous.touched, haunted: previous.haunted }
+        let Session { since, touched, haunted, queues, .. } = previous;
+        Previous::Resumed(Resumed { since, touched, haunted, queues })
     }
 }
 
 /// What became of the session that was there.
 enum Previous {
-    Resumed { touched: PartitionSet, haunted: PartitionSet },
+    Resumed(Resumed),
     Ended { haunted: PartitionSet },
+}
+
+/// What goes on from one connection of a session to the next.
+struct Resumed {
+    since: Epoch,
+    touched: PartitionSet,
+    haunted: PartitionSet,
+    queues: BTreeMap<PartitionId, Reported>,
 }

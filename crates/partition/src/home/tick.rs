@@ -16,6 +16,7 @@ impl Home {
             };
             let Some((client_id, mut session)) = self.take(&client_id.clone()) else { return };
             if session.ends.is_some_and(|ends| ends <= at.now) {
+                self.expired += 1;
                 self.end(&client_id, session, at.now, out);
                 continue;
             }

@@ -19,7 +19,7 @@ impl Home {
         let before = session.touched;
         session.touched = before.union(command.partitions);
         if session.touched != before {
-            self.spread_limit(&client_id, &session, out);
+            self.ask_for_reports(&client_id, &session, out);
         }
         self.put(client_id, session);
     }

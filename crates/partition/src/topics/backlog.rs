@@ -5,7 +5,7 @@
 
 use mqtt::QoS;
 
-use crate::address::{Owner, SessionSlot};
+use crate::address::{Epoch, Owner, SessionSlot, Timestamp};
 use crate::command::Step;
 use crate::effect::{Delivery, Reply};
 use crate::effects::Effects;
@@ -24,8 +24,6 @@ pub(crate) struct Line {
     pub(crate) owner: Option<Owner>,
     /// Entries; at least 1.
     pub(crate) window: u16,
-    /// Entries that may wait here; 0 is no limit.
-    pub(crate) limit: u64,
 }
 
 /// See the module.
@@ -41,6 +39,41 @@ pub(crate) struct Backlog {
     /// In the owner's hands.
     pub(crate) in_flight: u64,
     pub(crate) in_flight_bytes: u64,
+    /// `None` where there never was one: few have it, and it is large.
+    pub(crate) limit: Option<Box<Limit>>,
+    /// It stands in the store's list of those that have changed.
+    pub(crate) noted: bool,
+}
+
+/// How many entries may wait, and what the session home knows of those that do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limit {
+    /// Here and over all partitions; 0 is no limit.
+    pub(crate) length: u64,
+    /// Whether the session home wants to know: until it says that the session is nowhere else.
+    pub(crate) reports: bool,
+    /// `None` when it asks.
+    pub(crate) told: Option<Told>,
+    /// How often it has been told.
+    pub(crate) revision: u64,
+    /// Of the newest `Trim`.
+    pub(crate) heard: Epoch,
+}
+
+/// What the session home has been told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) length: u64,
+    pub(crate) count: u64,
+    pub(crate) oldest: Timestamp,
+    pub(crate) heard: Epoch,
+}
+
+impl Default for Limit {
+    fn default() -> Self {
+        let told = Told { length: 0, count: 0, oldest: Timestamp(0), heard: Epoch(0) };
+        Self { length: 0, reports: true, told: Some(told), revision: 0, heard: Epoch(0) }
+    }
 }
 
 impl Backlog {
@@ -55,14 +88,15 @@ impl Backlog {
     /// `entry.link` has been counted.
     pub(crate) fn enqueue(&mut self, entry: QueueEntry, line: Line, at: Moment, store: &mut Store, out: &mut Effects) {
         store.entered(&entry);
-        let number = self.queue.push(entry);
+        let number = self.queue.push(entry.arrived_at(at.now));
         self.waiting += 1;
+        self.note(line.session, store);
         if line.owner.is_some() && self.cursor == number {
             self.push(line, at, store, out);
         }
         if self.fresh <= number {
             self.watch(number, entry.expires(), line.session, store);
-            self.trim(line, store);
+            self.trim_here(line.session, at.now, store);
         }
     }
 
@@ -138,7 +172,7 @@ impl Backlog {
         }
     }
 
-    fn hand_over(&mut self, number: u64, session: SessionSlot, store: &Store) -> Reply {
+    fn hand_over(&mut self, number: u64, session: SessionSlot, store: &mut Store) -> Reply {
         let packet_id = store.identifiers.of_entry(number);
         let entry = self.queue.get_mut(number).expect("the caller has looked at it");
         if entry.is_received() {
@@ -146,9 +180,11 @@ impl Backlog {
         }
         let dup = entry.is_pushed();
         entry.set_pushed();
+        let entry = *entry;
         if !dup {
             self.waiting -= 1;
             self.fresh = number + 1;
+            self.note(session, store);
         }
         Reply::Deliver(Delivery {
             session,
@@ -166,7 +202,10 @@ impl Backlog {
     fn remove(&mut self, number: u64, session: SessionSlot, store: &mut Store) {
         if let Some((entry, watch)) = self.queue.remove(number) {
             store.left(&entry);
-            self.waiting -= u64::from(!entry.is_pushed());
+            if !entry.is_pushed() {
+                self.waiting -= 1;
+                self.note(session, store);
+            }
             if let Some(watch) = watch {
                 store.unwatch(session, watch);
             }
@@ -187,13 +226,58 @@ impl Backlog {
         }
     }
 
-    /// Drops the oldest of the waiting entries that are above the limit.
-    pub(crate) fn trim(&mut self, line: Line, store: &mut Store) {
-        while line.limit != 0 && self.waiting > line.limit {
+    pub(crate) fn set_limit(&mut self, length: u64, session: SessionSlot, at: Moment, store: &mut Store) {
+        if length == 0 && self.limit.is_none() {
+            return;
+        }
+        self.limit.get_or_insert_default().length = length;
+        self.note(session, store);
+        self.trim_here(session, at.now, store);
+    }
+
+    /// Alone, a partition holds no more than the limit.
+    fn trim_here(&mut self, session: SessionSlot, now: Timestamp, store: &mut Store) {
+        let length = self.limit.as_ref().map_or(0, |limit| limit.length);
+        if length != 0 {
+            self.drop_oldest(length, Timestamp(u64::MAX), session, now, store);
+        }
+    }
+
+    /// Drops the oldest that wait and arrived before `before`, while more than `down_to` wait.
+    pub(crate) fn drop_oldest(
+        &mut self,
+        down_to: u64,
+        before: Timestamp,
+        session: SessionSlot,
+        now: Timestamp,
+        store: &mut Store,
+    ) {
+        while self.waiting > down_to {
             let Some(oldest) = self.queue.next_live(self.fresh) else { return };
-            self.remove(oldest, line.session, store);
+            if self.queue.get(oldest).is_none_or(|entry| entry.arrived(now) >= before) {
+                return;
+            }
+            self.remove(oldest, session, store);
             self.fresh = oldest + 1;
             store.totals.dropped_by_limit += 1;
+        }
+    }
+
+    /// Something that a session home may want to know of has changed.
+    pub(crate) fn note(&mut self, session: SessionSlot, store: &mut Store) {
+        if self.limit.is_some() && !self.noted {
+            self.noted = true;
+            store.noted.push(session);
+        }
+    }
+
+    /// What there is to tell.
+    pub(crate) fn to_tell(&self, limit: &Limit, now: Timestamp) -> Told {
+        let heard = limit.heard;
+        let oldest = if limit.length == 0 { None } else { self.queue.next_live(self.fresh) };
+        match oldest.filter(|_| self.waiting > 0).and_then(|number| self.queue.get(number)) {
+            Some(entry) => Told { length: limit.length, count: self.waiting, oldest: entry.arrived(now), heard },
+            None => Told { length: 0, count: 0, oldest: Timestamp(0), heard },
         }
     }
 

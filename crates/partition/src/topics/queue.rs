@@ -15,6 +15,9 @@ const KEPT_ROOM: usize = 32;
 /// A given-back chunk starts behind its end, so that nothing is found in it.
 const GIVEN_BACK: u8 = CHUNK as u8;
 
+/// Milliseconds within which arrivals are not told apart.
+const ARRIVAL_MS: u64 = 16;
+
 const QOS_2: u32 = 1;
 const RETAIN: u32 = 1 << 1;
 const PUSHED: u32 = 1 << 2;
@@ -32,6 +35,8 @@ pub(crate) struct QueueEntry {
     expires: u32,
     /// Flags in the low 8 bits, the key of a shared subscription above.
     flags: u32,
+    /// When it came into the queue, in units of [`ARRIVAL_MS`], the low 32 bits: two years are told apart.
+    arrived: u32,
 }
 
 const _: () = assert!(size_of::<QueueEntry>() == 32);
@@ -40,7 +45,7 @@ impl QueueEntry {
     pub(crate) fn new(body: BodyRef, qos: QoS, expires: Option<Timestamp>) -> Self {
         debug_assert_ne!(qos, QoS::AtMostOnce, "QoS 0 is not queued");
         let expires = expires.map_or(0, |at| u32::try_from(at.0.div_ceil(1000)).unwrap_or(0));
-        Self { body, link: 0, expires, flags: if qos == QoS::ExactlyOnce { QOS_2 } else { 0 } }
+        Self { body, link: 0, expires, flags: if qos == QoS::ExactlyOnce { QOS_2 } else { 0 }, arrived: 0 }
     }
 
     pub(crate) fn with_retain(mut self, retain: bool) -> Self {
@@ -57,6 +62,18 @@ impl QueueEntry {
     pub(crate) fn with_key(mut self, key: u32) -> Self {
         self.flags |= key << KEY_SHIFT;
         self
+    }
+
+    pub(crate) fn arrived_at(mut self, now: Timestamp) -> Self {
+        self.arrived = (now.0 / ARRIVAL_MS) as u32;
+        self
+    }
+
+    /// Rounded down.
+    pub(crate) fn arrived(&self, now: Timestamp) -> Timestamp {
+        let now = now.0 / ARRIVAL_MS;
+        let age = (now as u32).wrapping_sub(self.arrived);
+        Timestamp(now.saturating_sub(age.into()) * ARRIVAL_MS)
     }
 
     /// A new entry for the same message.
@@ -109,13 +126,13 @@ impl QueueEntry {
         self.flags & DEAD != 0
     }
 
-    /// For snapshots: flags with key, expiry.
-    pub(crate) fn to_bits(self) -> (u32, u32) {
-        (self.flags, self.expires)
+    /// For snapshots: flags with key, expiry, arrival.
+    pub(crate) fn to_bits(self) -> (u32, u32, u32) {
+        (self.flags, self.expires, self.arrived)
     }
 
-    pub(crate) fn from_bits(body: BodyRef, link: LinkId, flags: u32, expires: u32) -> Self {
-        Self { body, link, expires, flags: flags & !DEAD }
+    pub(crate) fn from_bits(body: BodyRef, link: LinkId, (flags, expires, arrived): (u32, u32, u32)) -> Self {
+        Self { body, link, expires, flags: flags & !DEAD, arrived }
     }
 }
 
@@ -189,7 +206,8 @@ impl Queue {
     /// Leaves out the numbers up to `number`, as if they had been there. For restoring.
     pub(crate) fn skip_to(&mut self, number: u64) {
         while self.next < number {
-            let dead = QueueEntry { body: BodyRef { index: 0, offset: 0, len: 0 }, link: 0, expires: 0, flags: DEAD };
+            let body = BodyRef { index: 0, offset: 0, len: 0 };
+            let dead = QueueEntry { body, link: 0, expires: 0, flags: DEAD, arrived: 0 };
             if self.len == 0 {
                 self.next = number;
                 return self.clear();

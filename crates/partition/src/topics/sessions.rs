@@ -21,32 +21,12 @@ pub(crate) struct Session {
     pub(crate) kind: SessionKind,
     pub(crate) owner: Option<Owner>,
     pub(crate) window: u16,
-    pub(crate) limit: Limit,
     /// In the order of the subscriptions.
     pub(crate) filters: Vec<FilterKey>,
     /// Of persistent sessions.
     pub(crate) backlog: Option<Box<Backlog>>,
     /// Incoming QoS 2 publishes that are not released, ascending.
     pub(crate) incoming: Vec<PacketId>,
-}
-
-/// How many entries may wait, and over how many partitions the session is spread.
-///
-/// Exact with one partition. With several, each holds at most its equal part of `length`, rounded up: never more than
-/// `length` plus the number of partitions wait in all, and where the messages of a session gather at few of its
-/// partitions, the oldest there are dropped before `length` is reached in all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Limit {
-    pub(crate) length: u64,
-    pub(crate) partitions: u16,
-}
-
-impl Limit {
-    pub(crate) const NONE: Self = Self { length: 0, partitions: 1 };
-
-    fn here(self) -> u64 {
-        self.length.div_ceil(self.partitions.max(1).into())
-    }
 }
 
 impl Session {
@@ -57,7 +37,6 @@ impl Session {
             kind,
             owner: None,
             window: 1,
-            limit: Limit::NONE,
             filters: Vec::new(),
             backlog: (kind == SessionKind::Persistent).then(Box::default),
             incoming: Vec::new(),
@@ -65,7 +44,7 @@ impl Session {
     }
 
     pub(crate) fn line(&self, session: SessionSlot) -> Line {
-        Line { session, owner: self.owner, window: self.window.max(1), limit: self.limit.here() }
+        Line { session, owner: self.owner, window: self.window.max(1) }
     }
 }
 
@@ -131,23 +110,24 @@ impl Sessions {
         numbered.filter_map(|(slot, session)| Some((SessionSlot(slot as u32), session.as_ref()?)))
     }
 
-    /// How many slots there are, vacant ones included.
-    pub(crate) fn slots(&self) -> u32 {
-        self.slots.len() as u32
+    /// All slots up to the last that is taken. Those behind it may be forgotten: vacant or not there, they are given out
+    /// in the same order.
+    pub(crate) fn slots_to_the_last(&self) -> &[Option<Session>] {
+        let end = self.slots.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+        &self.slots[..end]
     }
 
-    pub(crate) fn len(&self) -> u32 {
-        self.slots() - self.vacant.len() as u32
-    }
-
-    /// For restoring: `sessions` ascending by slot, all below `slots`.
-    pub(crate) fn restore(slots: u32, sessions: Vec<(SessionSlot, Session)>) -> Self {
+    /// For restoring. `None` when a client id is there twice.
+    pub(crate) fn restore(slots: Vec<Option<Session>>) -> Option<Self> {
         let mut all = Self::default();
-        all.slots.resize_with(slots as usize, || None);
-        for (slot, session) in sessions {
-            all.insert_at(slot, session);
+        all.slots.resize_with(slots.len(), || None);
+        for (slot, session) in (0..).map(SessionSlot).zip(slots) {
+            match session {
+                Some(session) if all.find(&session.client_id).is_some() => return None,
+                Some(session) => all.insert_at(slot, session),
+                None => all.vacant.push(Reverse(slot.0)),
+            }
         }
-        all.vacant = (0..slots).filter(|slot| all.slots[*slot as usize].is_none()).map(Reverse).collect();
-        all
+        Some(all)
     }
 }

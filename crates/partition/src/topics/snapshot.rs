@@ -4,28 +4,27 @@ use std::sync::Arc;
 
 use mqtt::QoS;
 
-use crate::address::{BodyRef, PartitionId, SessionSlot};
+use crate::address::{BodyRef, Epoch, PartitionId, SessionSlot, Timestamp};
 use crate::command::SessionKind;
 use crate::effect::SubscriptionIds;
 use crate::routes::FilterKey;
 use crate::wire::{DecodeError, Reader, Write};
 
 use super::Topics;
-use super::backlog::Backlog;
+use super::backlog::{Backlog, Limit, Told};
 use super::forget_will::Marks;
 use super::queue::{Queue, QueueEntry};
 use super::read_retained::Walk;
 use super::retained::{Kept, Registration};
-use super::sessions::{Limit, Session, Sessions};
+use super::sessions::{Session, Sessions};
 use super::store::{Store, Totals};
 
 impl Topics {
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        out.u32(self.sessions.slots());
-        out.u32(self.sessions.len());
-        for (slot, session) in self.sessions.iter() {
-            out.u32(slot.0);
-            self.write_session(slot, session, out);
+        let slots = self.sessions.slots_to_the_last();
+        out.u32(slots.len() as u32);
+        for (slot, session) in (0..).map(SessionSlot).zip(slots) {
+            out.option(session.as_ref(), |out, session| self.write_session(slot, session, out));
         }
         let groups = self.routes.group_names();
         out.varint(groups.len() as u64);
@@ -56,22 +55,11 @@ impl Topics {
 
     pub(crate) fn read(id: PartitionId, partitions: u16, r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let mut topics = Self::new(id, partitions);
-        let slots = r.u32()?;
-        let count = r.u32()?;
-        if count > slots {
-            return Err(DecodeError::Inconsistent("the number of sessions"));
+        let mut slots = Vec::new();
+        for slot in (0..r.u32()?).map(SessionSlot) {
+            slots.push(r.option(|r| topics.read_session(slot, r))?);
         }
-        let mut sessions = Vec::new();
-        let mut next = 0;
-        for _ in 0..count {
-            let slot = r.session()?;
-            if slot.0 < next || slot.0 >= slots {
-                return Err(DecodeError::Value(slot.0.into(), "a session's slot"));
-            }
-            next = slot.0 + 1;
-            sessions.push((slot, topics.read_session(slot, r)?));
-        }
-        topics.sessions = Sessions::restore(slots, sessions);
+        topics.sessions = Sessions::restore(slots).ok_or(DecodeError::Inconsistent("the client ids of sessions"))?;
         for _ in 0..r.varint()? {
             let group = topics.routes.group(r.text()?).ok_or(DecodeError::Inconsistent("the name of a group"))?;
             topics.rounds.set(group.id, r.u32()?);
@@ -89,7 +77,8 @@ impl Topics {
             topics.wills.homes.insert(home, marks);
         }
         let queued = topics.store.totals;
-        topics.store.totals = Totals { expired: r.u64()?, dropped_by_limit: r.u64()?, orphaned: r.u64()?, ..queued };
+        topics.store.totals =
+            Totals { expired: r.counter()?, dropped_by_limit: r.counter()?, orphaned: r.counter()?, ..queued };
         Ok(topics)
     }
 
@@ -99,8 +88,6 @@ impl Topics {
         out.bool(session.kind == SessionKind::Persistent);
         out.option(session.owner, Write::owner);
         out.u16(session.window);
-        out.u64(session.limit.length);
-        out.u16(session.limit.partitions);
         out.varint(session.filters.len() as u64);
         for filter in &session.filters {
             out.text(&self.routes.text(*filter));
@@ -124,11 +111,13 @@ impl Topics {
         let mut session = Session::new(client_id, epoch, kind);
         session.owner = r.option(Reader::owner)?;
         session.window = r.u16()?;
-        session.limit = Limit { length: r.u64()?, partitions: r.u16()? };
         self.routes.add_session(slot, Arc::clone(&session.client_id), kind);
         for _ in 0..r.varint()? {
             let filter = r.text()?;
             let registered = self.routes.subscribe(slot, filter, r.options()?);
+            if registered.existed {
+                return Err(DecodeError::Inconsistent("the filters of a session"));
+            }
             session.filters.push(registered.key);
             if let FilterKey::Group(group) = registered.key {
                 self.rounds.set(group, 0);
@@ -137,6 +126,9 @@ impl Topics {
         self.routes.set_owner(slot, session.owner, &session.filters);
         for _ in 0..r.varint()? {
             session.incoming.push(r.packet_id()?);
+        }
+        if !session.incoming.is_sorted_by(|a, b| a < b) {
+            return Err(DecodeError::Inconsistent("the order of packet identifiers"));
         }
         if let Some(backlog) = &mut session.backlog {
             **backlog = Backlog::read(slot, &mut self.store, r)?;
@@ -162,7 +154,9 @@ impl Topics {
             let qos = QoS::try_from(qos).map_err(|_| DecodeError::Value(qos.into(), "QoS"))?;
             let kept = Kept { body, qos, expires: r.option(Reader::timestamp)? };
             self.store.live.add(body.index);
-            self.retained.set(topic, kept);
+            if self.retained.set(topic, kept).is_some() {
+                return Err(DecodeError::Inconsistent("the topics of retained messages"));
+            }
         }
         Ok(())
     }
@@ -191,38 +185,41 @@ impl Walk {
 
 impl Backlog {
     fn write(&self, store: &Store, out: &mut Vec<u8>) {
-        for number in [self.cursor, self.fresh, self.in_flight, self.in_flight_bytes] {
-            out.u64(number);
-        }
+        out.u64(self.cursor);
+        out.u64(self.fresh);
+        out.option(self.limit.as_ref(), |out, limit| limit.write(out));
         out.u64(self.queue.head());
-        out.u64(self.queue.next());
         out.varint(self.queue.len());
-        let (mut next, mut index) = (self.queue.head(), 0);
+        let (mut next, mut previous) = (self.queue.head(), Previous::default());
         for (number, entry) in self.queue.iter() {
-            out.varint(number - next);
+            out.distance(number - next);
             next = number + 1;
-            index = write_entry(entry, index, store, out);
+            previous = write_entry(entry, previous, store, out);
         }
+        out.distance(self.queue.next() - next);
+    }
+
+    /// The owner holds what was handed to it and is still there.
+    fn count_in_flight(&mut self) {
+        let held = self.queue.iter().take_while(|(number, _)| *number < self.cursor);
+        let held = held.filter(|(_, entry)| entry.is_pushed());
+        let count = |(entries, bytes), (_, entry): (u64, &QueueEntry)| (entries + 1, bytes + u64::from(entry.body.len));
+        (self.in_flight, self.in_flight_bytes) = held.fold((0, 0), count);
     }
 
     fn read(slot: SessionSlot, store: &mut Store, r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let mut backlog = Self {
             cursor: r.u64()?,
             fresh: r.u64()?,
-            in_flight: r.u64()?,
-            in_flight_bytes: r.u64()?,
+            limit: r.option(|r| Limit::read(r).map(Box::new))?,
             ..Self::default()
         };
-        let (head, next) = (r.u64()?, r.u64()?);
-        backlog.queue = Queue::starting_at(head);
-        let mut index = 0;
+        backlog.queue = Queue::starting_at(r.counter()?);
+        let mut previous = Previous::default();
         for _ in 0..r.varint()? {
-            let number = backlog.queue.next().saturating_add(r.varint()?);
-            if number >= next {
-                return Err(DecodeError::Value(number, "the number of a queue entry"));
-            }
+            let number = backlog.queue.next() + r.distance()?;
             backlog.queue.skip_to(number);
-            let entry = read_entry(&mut index, store, r)?;
+            let entry = read_entry(&mut previous, store, r)?;
             store.entered(&entry);
             backlog.queue.push(entry);
             if !entry.is_pushed() {
@@ -233,19 +230,57 @@ impl Backlog {
                 }
             }
         }
-        backlog.queue.skip_to(next);
+        backlog.queue.skip_to(backlog.queue.next() + r.distance()?);
+        if backlog.cursor.max(backlog.fresh) > backlog.queue.next() {
+            return Err(DecodeError::Inconsistent("how far a queue has been handed over"));
+        }
+        backlog.count_in_flight();
         Ok(backlog)
     }
 }
 
-/// Log indexes mostly rise along a queue: written as the difference to the one before.
-fn write_entry(entry: &QueueEntry, previous: u64, store: &Store, out: &mut Vec<u8>) -> u64 {
-    let (flags, expires) = entry.to_bits();
+impl Limit {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.varint(self.length);
+        out.bool(self.reports);
+        out.varint(self.revision);
+        out.varint(self.heard.0);
+        out.option(self.told, |out, told| {
+            for number in [told.length, told.count, told.oldest.0, told.heard.0] {
+                out.varint(number);
+            }
+        });
+    }
+
+    fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            length: r.varint()?,
+            reports: r.bool()?,
+            revision: r.varint()?,
+            heard: Epoch(r.varint()?),
+            told: r.option(|r| {
+                let (length, count) = (r.varint()?, r.varint()?);
+                Ok(Told { length, count, oldest: Timestamp(r.varint()?), heard: Epoch(r.varint()?) })
+            })?,
+        })
+    }
+}
+
+/// Log indexes and arrivals mostly rise along a queue: written as the difference to those before.
+#[derive(Clone, Copy, Default)]
+struct Previous {
+    index: u64,
+    arrived: u32,
+}
+
+fn write_entry(entry: &QueueEntry, previous: Previous, store: &Store, out: &mut Vec<u8>) -> Previous {
+    let (flags, expires, arrived) = entry.to_bits();
     let link = store.links.get(entry.link);
     out.varint(flags.into());
     out.varint(expires.into());
-    let difference = entry.body.index.wrapping_sub(previous) as i64;
+    let difference = entry.body.index.wrapping_sub(previous.index) as i64;
     out.varint(((difference << 1) ^ (difference >> 63)) as u64);
+    out.varint(arrived.wrapping_sub(previous.arrived).into());
     out.varint(entry.body.offset.into());
     out.varint(entry.body.len.into());
     out.varint(link.subscription_ids.len() as u64);
@@ -253,16 +288,17 @@ fn write_entry(entry: &QueueEntry, previous: u64, store: &Store, out: &mut Vec<u
         out.u32(*id);
     }
     out.option(link.share.as_deref(), Write::text);
-    entry.body.index
+    Previous { index: entry.body.index, arrived }
 }
 
-fn read_entry(previous: &mut u64, store: &mut Store, r: &mut Reader<'_>) -> Result<QueueEntry, DecodeError> {
+fn read_entry(previous: &mut Previous, store: &mut Store, r: &mut Reader<'_>) -> Result<QueueEntry, DecodeError> {
     let flags = r.varint_u32()?;
     let expires = r.varint_u32()?;
     let difference = r.varint()?;
     let difference = (difference >> 1) as i64 ^ -((difference & 1) as i64);
-    let index = previous.wrapping_add(difference as u64);
-    *previous = index;
+    let index = previous.index.wrapping_add(difference as u64);
+    let arrived = previous.arrived.wrapping_add(r.varint_u32()?);
+    *previous = Previous { index, arrived };
     let body = BodyRef { index, offset: r.varint_u32()?, len: r.varint_u32()? };
     let mut ids = SubscriptionIds::new();
     for _ in 0..r.varint()? {
@@ -270,5 +306,9 @@ fn read_entry(previous: &mut u64, store: &mut Store, r: &mut Reader<'_>) -> Resu
     }
     let share: Option<Arc<str>> = r.option(Reader::text)?.map(Arc::from);
     let link = store.links.add(&ids, share.as_ref());
-    Ok(QueueEntry::from_bits(body, link, flags, expires))
+    let entry = QueueEntry::from_bits(body, link, (flags, expires, arrived));
+    if index == 0 && !entry.is_received() {
+        return Err(DecodeError::Value(index, "the log index of a body"));
+    }
+    Ok(entry)
 }

@@ -16,6 +16,8 @@ pub(crate) struct Store {
     pub(crate) links: Links,
     pub(crate) identifiers: Identifiers,
     pub(crate) totals: Totals,
+    /// Sessions with a limit of whose queues something has changed in this entry, some twice. Empty between entries.
+    pub(crate) noted: Vec<SessionSlot>,
     /// Chunks of queues in the order in which something in them expires.
     watched: BTreeSet<(u32, SessionSlot, u64)>,
 }
@@ -37,6 +39,7 @@ impl Store {
             links: Links::default(),
             identifiers,
             totals: Totals::default(),
+            noted: Vec::new(),
             watched: BTreeSet::new(),
         }
     }

@@ -11,7 +11,6 @@ use crate::routes::FilterKey;
 
 use super::read_retained::Read;
 use super::retained::Registration;
-use super::sessions::Limit;
 use super::{Admission, Topics};
 
 impl Topics {
@@ -51,7 +50,9 @@ impl Topics {
     /// Takes over the connection's owner, window and limit.
     fn settle(&mut self, slot: SessionSlot, command: &Subscribe<'_>, at: Moment, out: &mut Effects) {
         let Some(session) = self.sessions.get_mut(slot) else { return };
-        session.limit = Limit { length: command.queue_limit.length, partitions: command.queue_limit.partitions };
+        if let Some(backlog) = &mut session.backlog {
+            backlog.set_limit(command.queue_limit.length, slot, at, &mut self.store);
+        }
         if session.owner != Some(command.owner) {
             self.attach_slot(slot, command.owner, command.window, at, out);
         }

@@ -70,6 +70,24 @@ fn commands_of_the_session_home() {
     check(&Command::FrontendGone(FrontendGone { frontend: 2 }), 4, "0200");
     check(&Command::Confirm(Confirm { from: PartitionId(2), item: 3 }), 5, "0200 0300000000000000");
     check(&Command::Tick, 17, "");
+    check(
+        &Command::Waiting(Waiting {
+            client_id: "c",
+            epoch: EPOCH,
+            partition: PartitionId(2),
+            revision: 3,
+            heard: Epoch(4),
+            reports: true,
+            length: 5,
+            count: 6,
+            oldest: Timestamp(7),
+        }),
+        18,
+        &format!(
+            "0100 63 {EPOCH_BYTES} 0200 0300000000000000 0400000000000000 01 0500000000000000 0600000000000000 \
+             0700000000000000"
+        ),
+    );
 }
 
 #[test]
@@ -81,7 +99,7 @@ fn commands_of_the_topic_home() {
         &format!("{OWNER_BYTES} 0100 63 {EPOCH_BYTES} 0900"),
     );
     check(&Command::Detach(Detach { client_id, epoch }), 7, &format!("0100 63 {EPOCH_BYTES}"));
-    let queue_limit = QueueLimit { length: 5, partitions: 2 };
+    let queue_limit = QueueLimit { length: 5 };
     let (kind, window, filter) = (SessionKind::Persistent, 9, "a");
     check(
         &Command::Subscribe(Subscribe {
@@ -96,7 +114,7 @@ fn commands_of_the_topic_home() {
             options: options(),
         }),
         8,
-        &format!("{OWNER_BYTES} 06000000 0100 63 {EPOCH_BYTES} 01 0900 0500000000000000 0200 0100 61 2d 0b0a0000"),
+        &format!("{OWNER_BYTES} 06000000 0100 63 {EPOCH_BYTES} 01 0900 0500000000000000 0100 61 2d 0b0a0000"),
     );
     check(
         &Command::Unsubscribe(Unsubscribe { owner, tag, client_id, epoch, filter }),
@@ -120,9 +138,16 @@ fn commands_of_the_topic_home() {
         &format!("0100 63 {EPOCH_BYTES} 0100 0200000000000000"),
     );
     check(
-        &Command::SpreadLimit(SpreadLimit { client_id, epoch, partitions: 3 }),
+        &Command::Trim(Trim {
+            client_id,
+            since: Epoch(1),
+            epoch,
+            reports: true,
+            down_to: 2,
+            before: Some(Timestamp(3)),
+        }),
         14,
-        &format!("0100 63 {EPOCH_BYTES} 0300"),
+        &format!("0100 63 0100000000000000 {EPOCH_BYTES} 01 0200000000000000 01 0300000000000000"),
     );
     check(&Command::ForgetWill(ForgetWill { home: PartitionId(1), below: 2 }), 15, "0100 0200000000000000");
 }

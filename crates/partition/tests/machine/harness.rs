@@ -198,7 +198,7 @@ impl Client {
             epoch: self.epoch,
             kind: self.kind,
             window: self.window,
-            queue_limit: QueueLimit { length: self.limit, partitions: 1 },
+            queue_limit: QueueLimit { length: self.limit },
             filter,
             options,
         })

@@ -1,7 +1,6 @@
 //! Queue limits of persistent sessions.
 
 use mqtt::QoS;
-use partition::*;
 
 use crate::harness::*;
 
@@ -31,39 +30,4 @@ fn without_a_limit_nothing_is_dropped() {
         machine.publish("t", "m", QoS::AtLeastOnce);
     }
     assert_eq!(machine.partition.counters().queued, 5000);
-}
-
-#[test]
-fn a_limit_is_divided_among_the_partitions_that_hold_something() {
-    let mut cluster = Cluster::new(3);
-    let topics = cluster.one_for_each("t");
-    let mut client = Client::new("sub", 1);
-    let home = cluster.slots.partition_of_client(&client.id);
-    let replies = cluster.apply(
-        home,
-        &Command::Open(Open {
-            owner: client.owner,
-            client_id: &client.id.clone(),
-            clean_start: false,
-            session_expiry: PERSISTENT,
-            will: None,
-        }),
-    );
-    let (_, Reply::Opened(opened)) = &replies[0] else { panic!("{replies:?}") };
-    (client.epoch, client.kind, client.window, client.limit) = (opened.epoch, opened.kind, 1, 30);
-    for partition in cluster.slots.all().iter() {
-        cluster.apply(home, &client.touch(PartitionSet::default().with(partition)));
-        cluster.apply(partition, &client.subscribe(&topics[&partition], options(QoS::AtLeastOnce)));
-        cluster.apply(partition, &client.detach());
-    }
-    for (partition, topic) in &topics {
-        for _ in 0..50 {
-            cluster.apply(*partition, &publish("p", message(topic, "m", QoS::AtLeastOnce)));
-        }
-    }
-    // The last partition takes its whole part only when it is told of the others.
-    cluster.apply(home, &client.touch(cluster.slots.all()));
-    let queued: Vec<_> = cluster.machines.iter().map(|machine| machine.partition.counters().queued).collect();
-    assert_eq!(queued[..2], [10, 10]);
-    assert!(queued[2] <= 30);
 }

@@ -12,4 +12,5 @@ mod random;
 mod retained;
 mod sessions;
 mod shared;
+mod spread_limits;
 mod wills;

@@ -13,7 +13,7 @@ fn opened(replies: &[(PartitionId, Reply)]) -> Opened {
     opened.expect("an `Open` is answered")
 }
 
-fn connect(cluster: &mut Cluster, id: &str, connection: u32, clean_start: bool) -> (Client, Opened) {
+pub fn connect(cluster: &mut Cluster, id: &str, connection: u32, clean_start: bool) -> (Client, Opened) {
     let mut client = Client::new(id, connection);
     let home = cluster.slots.partition_of_client(id);
     let open = Open { owner: client.owner, client_id: id, clean_start, session_expiry: 60, will: None };
@@ -22,7 +22,7 @@ fn connect(cluster: &mut Cluster, id: &str, connection: u32, clean_start: bool) 
     (client, opened)
 }
 
-fn subscribe_everywhere(cluster: &mut Cluster, client: &Client, filter: &str) {
+pub fn subscribe_everywhere(cluster: &mut Cluster, client: &Client, filter: &str) {
     let home = cluster.slots.partition_of_client(&client.id);
     cluster.apply(home, &client.touch(cluster.slots.homes_of_filter(filter)));
     for partition in cluster.slots.homes_of_filter(filter).iter() {
@@ -30,7 +30,7 @@ fn subscribe_everywhere(cluster: &mut Cluster, client: &Client, filter: &str) {
     }
 }
 
-fn total(cluster: &Cluster, of: impl Fn(&Counters) -> usize) -> usize {
+pub fn total(cluster: &Cluster, of: impl Fn(&Counters) -> usize) -> usize {
     cluster.machines.iter().map(|machine| of(&machine.partition.counters())).sum()
 }
 

@@ -61,7 +61,7 @@ fn a_session_ends_at_its_expiry_and_never_before() {
     assert_eq!(machine.partition.counters().sessions, 2);
     machine.pass(1);
     let counters = machine.partition.counters();
-    assert_eq!((counters.sessions, counters.subscriptions), (1, 0));
+    assert_eq!((counters.sessions, counters.subscriptions, counters.expired_sessions), (1, 0, 1));
     machine.pass(1_000_000_000);
     assert_eq!(machine.partition.counters().sessions, 1);
 }
@@ -73,6 +73,17 @@ fn an_expiry_that_has_passed_counts_before_it_is_swept() {
     machine.close(&client, true);
     machine.now += 100_000;
     assert!(!machine.open(&client, false, 100).session_present);
+    assert_eq!(machine.partition.counters().expired_sessions, 1);
+}
+
+#[test]
+fn only_an_expiry_that_passes_makes_a_session_expired() {
+    let mut machine = Machine::new(0, 1);
+    let first = machine.connect("c", 1, 100);
+    machine.close(&first, true);
+    let second = machine.open(&Client::new("c", 2), true, 0);
+    machine.close(&Client { epoch: second.epoch, ..Client::new("c", 2) }, true);
+    assert_eq!((machine.partition.counters().sessions, machine.partition.counters().expired_sessions), (0, 0));
 }
 
 #[test]

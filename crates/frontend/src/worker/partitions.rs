@@ -1,0 +1,127 @@
+//! A worker's side of the partitions: commands to them, a batch for each turn, and their answers.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use link::inbox::{self, Room};
+use partition::{Answer, Attach, BatchBuilder, Close, Command, Epoch, Owner, PartitionId, Publish, Reply, Routes};
+
+use super::Worker;
+use crate::connection::{Connection, Session};
+
+/// A batch of this size leaves before more is added that can wait: it becomes part of one log entry.
+const BATCH_BYTES: usize = 8 * 1024 * 1024;
+
+/// What one partition is to be told at the end of the turn.
+#[derive(Default)]
+pub(super) struct Batch {
+    builder: RefCell<BatchBuilder>,
+    /// The partition has asked to wait.
+    full: Cell<bool>,
+}
+
+impl Batch {
+    fn is_full(&self) -> bool {
+        self.full.get() || self.builder.borrow().len() > BATCH_BYTES
+    }
+
+    pub fn hand_over(&self, inbox: &inbox::Sender) {
+        let mut builder = self.builder.borrow_mut();
+        if !builder.is_empty() {
+            let room = inbox.send(builder.take());
+            self.full.set(!matches!(room, Ok(Room::Free)));
+        }
+    }
+
+    pub fn look_for_room(&self, inbox: &inbox::Sender) {
+        self.full.set(inbox.room() == Room::Full);
+    }
+}
+
+/// A session that its home is about to open for nobody: it is to be closed again.
+pub(super) struct Abandoned {
+    client_id: Box<str>,
+    publish_will: bool,
+}
+
+impl Worker {
+    pub fn index(&self, partition: PartitionId) -> &Routes {
+        &self.partitions[usize::from(partition.0)].routes
+    }
+
+    pub fn home_of_client(&self, client_id: &str) -> PartitionId {
+        self.slots.partition_of_client(client_id)
+    }
+
+    pub fn home_of_topic(&self, topic: &str) -> PartitionId {
+        self.slots.partition_of_topic(topic)
+    }
+
+    pub fn send_home(&self, client_id: &str, command: &Command<'_>) {
+        self.send(self.home_of_client(client_id), command);
+    }
+
+    /// Adds a command to the partition's batch of this turn.
+    pub fn send(&self, partition: PartitionId, command: &Command<'_>) {
+        self.batches[usize::from(partition.0)].builder.borrow_mut().push(command);
+    }
+
+    pub fn send_publish(&self, partition: PartitionId, publish: &Publish<'_>, properties: &[&[u8]]) {
+        self.batches[usize::from(partition.0)].builder.borrow_mut().push_publish(publish, properties);
+    }
+
+    /// As [`Self::send`], for a command that a partition has given us encoded.
+    pub fn send_encoded(&self, partition: PartitionId, frame: &[u8]) {
+        self.batches[usize::from(partition.0)].builder.borrow_mut().push_frame(frame);
+    }
+
+    /// Whether the partition, or the batch for it, has no room for what can wait.
+    pub fn is_full(&self, partition: PartitionId) -> bool {
+        self.batches[usize::from(partition.0)].is_full()
+    }
+
+    /// A connection goes before its session home has answered it.
+    pub fn abandon(&self, owner: Owner, client_id: Box<str>, publish_will: bool) {
+        self.abandoned.borrow_mut().insert(owner, Abandoned { client_id, publish_will });
+    }
+
+    /// Closes the session that was opened for a connection that is gone; false if there is none.
+    fn close_abandoned(&self, owner: Owner, epoch: Epoch) -> bool {
+        let Some(Abandoned { client_id, publish_will }) = self.abandoned.borrow_mut().remove(&owner) else {
+            return false;
+        };
+        let close = Close { client_id: &client_id, epoch, session_expiry: None, publish_will };
+        self.send_home(&client_id, &Command::Close(close));
+        true
+    }
+
+    pub fn attach(&self, connection: &Connection, session: &Session) {
+        for partition in session.touched.get().iter() {
+            let attach = Attach {
+                owner: connection.owner,
+                client_id: session.client_id(),
+                epoch: session.epoch,
+                window: session.window,
+            };
+            self.send(partition, &Command::Attach(attach));
+        }
+    }
+
+    /// Takes what a partition says.
+    pub fn on_answer(self: &Rc<Self>, answer: Answer) {
+        if let Reply::Opened(opened) = &answer.reply
+            && self.close_abandoned(answer.to, opened.epoch)
+        {
+            return;
+        }
+        match self.connection(answer.to) {
+            Some(connection) => connection.on_answer(self, answer),
+            // A shared message for a connection that has just gone is somebody else's.
+            None => {
+                if let (Reply::Direct(direct), Some(body)) = (&answer.reply, answer.bodies.first()) {
+                    self.redeliver(direct.share.as_ref(), direct.qos, body, None);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! The broker under test.
+
+use std::net::{SocketAddr, TcpListener};
+use std::num::NonZeroU16;
+use std::sync::Arc;
+
+use auth::{EnhancedMethod, EnhancedMethods, Policy};
+use backend::{Backend, Durability};
+use frontend::{Frontend, Limits, Listener, PartitionLink, Protocol, Settings};
+use link::mailbox;
+
+pub struct Broker {
+    pub address: SocketAddr,
+    running: Option<(Frontend, Backend)>,
+    _dir: tempfile::TempDir,
+}
+
+impl Broker {
+    /// One worker, two partitions, these methods of enhanced authentication.
+    pub fn start(methods: Vec<Arc<dyn EnhancedMethod>>) -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (sender, answers) = mailbox::channel();
+        let backend = Backend::start(backend::Settings {
+            dir: dir.path().to_owned(),
+            partitions: 2,
+            durability: Durability::Async,
+            workers: vec![sender],
+            inbox_bytes: 16 << 20,
+        });
+        let backend = backend.expect("a backend");
+        let socket = TcpListener::bind("127.0.0.1:0").expect("a port");
+        socket.set_nonblocking(true).expect("a socket that does not block");
+        let address = socket.local_addr().expect("its address");
+        let frontend = Frontend::start(Settings {
+            listeners: vec![Listener { socket, protocol: Protocol::Mqtt }],
+            limits: Limits {
+                session_expiry: u32::MAX,
+                message_expiry: None,
+                packet_size: 4 << 20,
+                client_receive_maximum: NonZeroU16::MAX,
+                receive_maximum: NonZeroU16::MIN.saturating_add(99),
+                keep_alive: None,
+                topic_alias_maximum: 10,
+                queue_length: 0,
+            },
+            buffer_bytes: 64 << 20,
+            sys: None,
+            policy: Policy::open(),
+            methods: EnhancedMethods::new(methods),
+            answers: vec![answers],
+            partitions: backend.links().map(|(inbox, routes)| PartitionLink { inbox, routes }).collect(),
+        });
+        Self { address, running: Some((frontend.expect("a frontend"), backend)), _dir: dir }
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        if let Some((frontend, backend)) = self.running.take() {
+            frontend.stop();
+            backend.stop();
+        }
+    }
+}
