@@ -75,14 +75,7 @@ fn every_file_begins_with_what_it_is_for() {
 /// The protocol and the partition know no clock, no chance and no I/O; their tests may.
 #[test]
 fn pure_crates_mention_no_clock_and_no_io() {
-    let words = [
-        "std::net",
-        "std::fs",
-        "std::thread",
-        "SystemTime",
-        "Instant::now",
-        "std::env",
-    ];
+    let words = ["std::net", "std::fs", "std::thread", "SystemTime", "Instant::now", "std::env"];
     let mut wrong = Vec::new();
     for path in sources() {
         let name = shown(&path);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use link::{inbox, mailbox};
-use partition::{Answer, BatchBuilder, Command, PartitionId, Timestamp};
+use partition::{Answer, BatchBuilder, Command, PartitionId, Reply, Timestamp};
 use replica::solo::{Outgoing, Solo, SoloError};
 
 use crate::backend::View;
@@ -53,6 +53,7 @@ struct Traffic {
     batches: Vec<Bytes>,
     out: Outgoing,
     by_worker: Vec<Vec<Answer>>,
+    acknowledgements: Vec<Vec<Answer>>,
     to_partitions: Vec<BatchBuilder>,
 }
 
@@ -62,6 +63,7 @@ impl PartitionThread {
             batches: Vec::new(),
             out: Outgoing::default(),
             by_worker: self.workers.iter().map(|_| Vec::new()).collect(),
+            acknowledgements: self.workers.iter().map(|_| Vec::new()).collect(),
             to_partitions: self.partitions.iter().map(|_| BatchBuilder::new()).collect(),
         };
         self.replica.resume(FRONTEND, now(), &mut traffic.out)?;
@@ -127,13 +129,21 @@ impl PartitionThread {
                 let _ = partition.send(batch.take());
             }
         }
+        // Acknowledgements to publishers last: what is acknowledged has been handed to every worker that delivers it.
         for answer in traffic.out.answers.drain(..) {
-            if let Some(worker) = traffic.by_worker.get_mut(usize::from(answer.to.worker)) {
-                worker.push(answer);
+            let to = usize::from(answer.to.worker);
+            let lists = match answer.reply {
+                Reply::Published { .. } => &mut traffic.acknowledgements,
+                _ => &mut traffic.by_worker,
+            };
+            if let Some(list) = lists.get_mut(to) {
+                list.push(answer);
             }
         }
-        for (answers, worker) in traffic.by_worker.iter_mut().zip(&self.workers) {
-            worker.send(answers);
+        for lists in [&mut traffic.by_worker, &mut traffic.acknowledgements] {
+            for (answers, worker) in lists.iter_mut().zip(&self.workers) {
+                worker.send(answers);
+            }
         }
     }
 

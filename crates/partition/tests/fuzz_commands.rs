@@ -136,7 +136,9 @@ fn whole(partition: &Partition) -> Vec<u8> {
     partition.snapshot(&mut bytes);
     partition.live_bodies(u64::MAX);
     partition.live().for_each(drop);
-    (partition.first_live_index(), partition.next_deadline(), partition.counters());
+    partition.first_live_index();
+    partition.next_deadline();
+    partition.counters();
     bytes
 }
 

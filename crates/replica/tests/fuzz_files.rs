@@ -110,7 +110,7 @@ fn check_log(sample: &Sample, log: &LogStore, recovered: &Recovered, dir: &Path)
     for (index, payload) in sample.entries.iter().filter(|(index, _)| log.contains(**index)) {
         assert_eq!(log.read(*index).unwrap(), payload);
     }
-    let found = files_below(dir).iter().filter(|(name, _)| name.ends_with(".log") && !name.contains('/'));
+    let found = files_below(dir).into_iter().filter(|(name, _)| name.ends_with(".log") && !name.contains('/'));
     assert_eq!(found.map(|(_, bytes)| bytes.len() as u64).sum::<u64>(), log.disk_bytes(), "{recovered:?}");
 }
 

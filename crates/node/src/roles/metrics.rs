@@ -10,7 +10,11 @@ pub(super) fn families(totals: &Totals, buffered: u64, partitions: &Counters, di
     let gauge = |name, help, value: u64| Family::single(name, help, Kind::Gauge, value as f64);
     vec![
         counter("aio_broker_publishes_received_total", "PUBLISH packets from clients.", totals.publishes_received),
-        counter("aio_broker_publishes_sent_total", "PUBLISH packets to clients, one a delivery.", totals.publishes_sent),
+        counter(
+            "aio_broker_publishes_sent_total",
+            "PUBLISH packets to clients, one a delivery.",
+            totals.publishes_sent,
+        ),
         counter(
             "aio_broker_payload_bytes_received_total",
             "Payload bytes of PUBLISH packets from clients.",
@@ -90,8 +94,10 @@ pub(super) fn families(totals: &Totals, buffered: u64, partitions: &Counters, di
 }
 
 fn dropped(totals: &Totals) -> Family {
-    let sample =
-        |direction: &'static str, value: u64| Sample { labels: vec![("direction", direction.into())], value: value as f64 };
+    let sample = |direction: &'static str, value: u64| Sample {
+        labels: vec![("direction", direction.into())],
+        value: value as f64,
+    };
     Family {
         name: "aio_broker_qos0_messages_dropped_total",
         help: "QoS 0 messages dropped.",

@@ -172,12 +172,15 @@ impl Session {
         Some((partition, self.cut(true, down_to, Some(before))))
     }
 
-    /// Divides what may wait among the partitions: those with the oldest messages give way to the others.
+    /// Divides what may wait among the partitions: those with the oldest messages give way to the others, down to an equal
+    /// share each, so that the newest of all stays wherever it is.
     fn cap_queues(&mut self) {
         let mut excess = self.excess();
-        for partition in self.by_age() {
-            let Some(reported) = self.queues.get_mut(&partition) else { continue };
-            let dropped = reported.waits().min(excess);
+        let by_age = self.by_age();
+        for partition in &by_age {
+            let Some(reported) = self.queues.get_mut(partition) else { continue };
+            let share = reported.length.div_ceil(by_age.len() as u64);
+            let dropped = reported.waits().saturating_sub(share).min(excess);
             if dropped > 0 {
                 reported.cap = Some(Cap { asked: self.epoch, down_to: reported.waits() - dropped });
             }

@@ -34,14 +34,19 @@ pub fn states() -> Vec<State> {
     let slots = SlotTable::even(3);
     let partitions = slots.all().iter().map(|id| (Partition::new(id, slots.clone()), 0)).collect();
     let epochs = [Epoch(0); CLIENTS.len()];
-    let mut life = Cluster { partitions, slots, now: 1_700_000_000_000, states: Vec::new(), epochs, deliveries: Vec::new() };
+    let mut life =
+        Cluster { partitions, slots, now: 1_700_000_000_000, states: Vec::new(), epochs, deliveries: Vec::new() };
     life.connect_and_subscribe();
     life.publish_and_acknowledge();
     life.publish_once_and_share();
     life.leave_and_return();
     life.read_retained();
-    let kinds: BTreeSet<u8> =
-        life.states.iter().flat_map(|state| Frames::new(&state.next)).map(|frame| frame.unwrap().bytes[4] & 0x7f).collect();
+    let kinds: BTreeSet<u8> = life
+        .states
+        .iter()
+        .flat_map(|state| Frames::new(&state.next))
+        .map(|frame| frame.unwrap().bytes[4] & 0x7f)
+        .collect();
     assert!(kinds.iter().copied().eq(1..=18), "every kind of command is there: {kinds:?}");
     life.states
 }
@@ -68,7 +73,10 @@ impl Cluster {
                 let scope = if round == 2 && qos > QoS::AtMostOnce { Scope::Queues } else { Scope::Everyone };
                 let origin = Origin::Client { client_id: CLIENTS[at % 4], exactly_once: None };
                 let publish = Publish { reply: Some((owner(1), Tag(9))), origin, scope, message };
-                self.run(self.slots.partition_of_topic(topic), &[Command::Publish(publish.clone()), Command::Publish(publish)]);
+                self.run(
+                    self.slots.partition_of_topic(topic),
+                    &[Command::Publish(publish.clone()), Command::Publish(publish)],
+                );
             }
             let deliveries = std::mem::take(&mut self.deliveries);
             for (n, (home, delivery)) in deliveries.into_iter().enumerate().filter(|(n, _)| n % 3 > 0) {
@@ -128,7 +136,8 @@ impl Cluster {
         let publishes: Vec<_> = topics
             .iter()
             .map(|topic| {
-                let message = Message { retain: true, payload: b"", properties: &[1, 1], ..message(topic, QoS::AtLeastOnce) };
+                let message =
+                    Message { retain: true, payload: b"", properties: &[1, 1], ..message(topic, QoS::AtLeastOnce) };
                 let message = Message { payload: b"p", ..message };
                 let origin = Origin::Client { client_id: "p", exactly_once: None };
                 Command::Publish(Publish { reply: None, origin, scope: Scope::Everyone, message })
@@ -146,7 +155,8 @@ impl Cluster {
     fn open(&mut self, n: usize, clean_start: bool) {
         let client_id = CLIENTS[n];
         let message = message(TOPICS[n], QoS::AtLeastOnce);
-        let will = Some(Will { delay: 10 * (n as u32 % 2), expiry: Some(30), message: Message { retain: n == 2, ..message } });
+        let will =
+            Some(Will { delay: 10 * (n as u32 % 2), expiry: Some(30), message: Message { retain: n == 2, ..message } });
         let session_expiry = if n == 1 { 0 } else { 3600 };
         let home = self.slots.partition_of_client(client_id);
         self.run(home, &[Command::Open(Open { owner: owner(n), client_id, clean_start, session_expiry, will })]);

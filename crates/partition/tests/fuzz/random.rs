@@ -4,8 +4,8 @@ use partition::Frames;
 
 /// Bytes that mean something somewhere: kinds, flags, counts, lengths, UTF-8, the ends of numbers.
 const TELLING_BYTES: &[u8] = &[
-    0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 0x23, 0x2b, 0x2f, 0x40, 0x7f, 0x80, 0x8a, 0x90,
-    0xc3, 0xfe, 0xff,
+    0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 0x23, 0x2b, 0x2f, 0x40, 0x7f, 0x80, 0x8a,
+    0x90, 0xc3, 0xfe, 0xff,
 ];
 /// Version, partition and slot table of a snapshot: mutated now and then only.
 const SNAPSHOT_HEAD: usize = 1 + 2 + 1024;
@@ -59,11 +59,13 @@ impl Random {
                 1 => frames.swap(0, at),
                 _ => {
                     let keeps_length = !self.one_in(8);
-                    let mut frame = frames[at].split_off(if keeps_length { 4 } else { 0 });
+                    let length = if keeps_length { 4.min(frames[at].len()) } else { 0 };
+                    let mut frame = frames[at].split_off(length);
                     for _ in 0..=self.below(3) {
                         self.mutate(&mut frame, corpus);
                     }
-                    frames[at] = if keeps_length { [&(frame.len() as u32).to_le_bytes(), &frame[..]].concat() } else { frame };
+                    frames[at] =
+                        if keeps_length { [&(frame.len() as u32).to_le_bytes(), &frame[..]].concat() } else { frame };
                 }
             }
         }

@@ -45,7 +45,9 @@ pub(crate) struct PreviousRun {
 
 /// Reads the mark of the previous run. An unreadable mark says nothing, which is the careful answer.
 pub(crate) fn read_run(dir: &Path) -> PreviousRun {
-    let Ok(text) = std::fs::read_to_string(dir.join(RUN_FILE)) else { return PreviousRun::default() };
+    let Ok(bytes) = std::fs::read(dir.join(RUN_FILE)) else { return PreviousRun::default() };
+    // What follows the mark, which is written in place, was never part of it.
+    let Ok(text) = std::str::from_utf8(bytes.get(..RUN_BYTES).unwrap_or(&bytes)) else { return PreviousRun::default() };
     let mut words = text.split_ascii_whitespace();
     let same_boot = match (words.next(), boot_id()) {
         (Some(then), Some(now)) => then == now,
@@ -95,4 +97,19 @@ pub(crate) fn replace(dir: &Path, name: &str, contents: &[u8]) -> io::Result<()>
     file.sync_data()?;
     std::fs::rename(&temporary, dir.join(name))?;
     sync_directory(dir)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_follows_the_mark_of_a_run_does_not_hide_it() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(RUN_FILE), [0xff; 200]).unwrap();
+        assert_eq!(read_run(dir.path()), PreviousRun::default());
+        write_run(dir.path(), Some(7)).unwrap();
+        let run = read_run(dir.path());
+        assert_eq!((run.synced, run.clean), (7, true));
+    }
 }

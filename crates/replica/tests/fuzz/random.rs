@@ -1,9 +1,7 @@
 //! Random numbers, and the damage that they do to files.
 
 use super::directory::Files;
-
-const FILE_HEADER_BYTES: usize = 48;
-const RECORD_HEADER_BYTES: usize = 28;
+use super::sample::{FILE_HEADER_BYTES, RECORD_HEADER_BYTES, seal_header, seal_record};
 
 /// xorshift64*: the same numbers everywhere for the same seed.
 pub struct Random(u64);
@@ -103,14 +101,11 @@ impl Random {
                 header[mark..mark + 8].copy_from_slice(&self.number().to_le_bytes());
             }
         }
-        let crc = crc32fast::hash(&header[..40]);
-        header[40..44].copy_from_slice(&crc.to_le_bytes());
+        seal_header(header);
     }
 
     /// A record whose length, number or mark of what is synced says something else under a true checksum.
     fn forge_record(&mut self, bytes: &mut [u8]) {
-        let Some(salt) = bytes.get(16..20).and_then(|salt| salt.try_into().ok()).map(u32::from_le_bytes) else { return };
-        // Carried bodies have their salt elsewhere: those records fail their checksum, which is a case too.
         let mut at = FILE_HEADER_BYTES;
         for _ in 0..self.below(40) {
             let Some(len) = bytes.get(at + 8..at + 12).and_then(|len| len.try_into().ok()) else { return };
@@ -129,9 +124,7 @@ impl Random {
             1 => header[12..20].copy_from_slice(&number.to_le_bytes()),
             _ => header[20..28].copy_from_slice(&(number >> 56).to_le_bytes()),
         }
-        let mut hasher = crc32fast::Hasher::new_with_initial(salt);
-        hasher.update(&header[4..]);
-        header[..4].copy_from_slice(&hasher.finalize().to_le_bytes());
+        seal_record(header);
     }
 
     /// The mark of the last run: of another start of the machine, or with another number.

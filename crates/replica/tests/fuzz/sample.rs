@@ -12,6 +12,11 @@ use replica::{
 
 use super::directory::{Files, files_below, tempdir};
 
+pub const FILE_HEADER_BYTES: usize = 48;
+pub const RECORD_HEADER_BYTES: usize = 28;
+/// Of all files here. Beside it, only the id of this start of the machine differs from run to run.
+const SALT: u32 = 0x5a17_5a17;
+
 /// What a replica keeps, and every payload that it was given.
 pub struct Sample {
     pub name: String,
@@ -71,7 +76,9 @@ fn sample(carries: bool, syncs: bool, stops: bool) -> Sample {
             snapshots.write(index, &contents).unwrap();
             written.snapshots.insert(index, contents);
             if carries {
-                written.live.retain(|body| body.index > index || body.index % 5 == 1 || body.index > 30 && body.index < 36);
+                written
+                    .live
+                    .retain(|body| body.index > index || body.index % 5 == 1 || body.index > 30 && body.index < 36);
                 bodies.carry_over(&mut log, &written.live, index + 1).unwrap();
             }
         }
@@ -80,6 +87,36 @@ fn sample(carries: bool, syncs: bool, stops: bool) -> Sample {
         log.close().unwrap();
     }
     written.files = files_below(dir.path());
+    for (name, bytes) in &mut written.files {
+        if let Some((_, "log" | "bodies" | "snap")) = name.rsplit_once('.') {
+            salt(bytes);
+        }
+    }
     assert_eq!(carries, written.files.keys().any(|name| name.ends_with(".bodies")));
     written
+}
+
+/// Puts the same salt into a file, so that a seed means the same bytes every time.
+fn salt(bytes: &mut [u8]) {
+    let mark = if bytes[4] == b'B' { 24 } else { 16 };
+    bytes[mark..mark + 8].copy_from_slice(&u64::from(SALT).to_le_bytes());
+    seal_header(&mut bytes[..FILE_HEADER_BYTES]);
+    let mut at = FILE_HEADER_BYTES;
+    while let Some(header) = bytes.get_mut(at..at + RECORD_HEADER_BYTES) {
+        seal_record(header);
+        at += RECORD_HEADER_BYTES + u32::from_le_bytes(header[8..12].try_into().unwrap()) as usize;
+    }
+}
+
+/// Gives a file header its checksum.
+pub fn seal_header(header: &mut [u8]) {
+    let crc = crc32fast::hash(&header[..40]);
+    header[40..44].copy_from_slice(&crc.to_le_bytes());
+}
+
+/// Gives a record header its checksum.
+pub fn seal_record(header: &mut [u8]) {
+    let mut hasher = crc32fast::Hasher::new_with_initial(SALT);
+    hasher.update(&header[4..RECORD_HEADER_BYTES]);
+    header[..4].copy_from_slice(&hasher.finalize().to_le_bytes());
 }
