@@ -113,7 +113,7 @@ pub fn push_subscribe(batch: &mut BatchBuilder, session: u64, filter: &str) {
         epoch: Epoch(64),
         kind: SessionKind::Transient,
         window: 100,
-        queue_limit: QueueLimit { length: 0, partitions: 1 },
+        queue_limit: QueueLimit { length: 0 },
         filter,
         options: SubscriptionOptions {
             qos: QoS::AtLeastOnce,

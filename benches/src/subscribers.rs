@@ -40,7 +40,7 @@ impl Subscribers {
                 epoch,
                 kind: SessionKind::Persistent,
                 window: u16::MAX,
-                queue_limit: QueueLimit { length: 0, partitions: 1 },
+                queue_limit: QueueLimit { length: 0 },
                 filter: TOPIC,
                 options: SubscriptionOptions {
                     qos: QoS::AtLeastOnce,
