@@ -68,6 +68,11 @@ impl Fault {
         }
     }
 
+    /// What a client is told beside the code: the rule that it broke; nothing where that could help an intruder.
+    pub fn explanation(self) -> Option<String> {
+        (self.is_clients() && !matches!(self, Self::Denied(_))).then(|| self.to_string())
+    }
+
     /// Whether the client is at fault, hence worth a line in the log at `info`.
     pub fn is_clients(self) -> bool {
         !matches!(self, Self::TakenOver | Self::ShuttingDown | Self::Unavailable)

@@ -161,6 +161,11 @@ impl Outbound {
         self.outbox.len() + self.waiting_bytes
     }
 
+    /// Whether the client takes a packet of this many bytes.
+    pub fn may_send(&self, bytes: usize) -> bool {
+        bytes <= self.maximum_packet_size
+    }
+
     /// Whether a QoS 1 or 2 message would have to wait.
     pub fn is_window_full(&self) -> bool {
         self.in_flight >= self.window || !self.waiting.is_empty()

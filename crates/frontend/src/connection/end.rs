@@ -13,6 +13,9 @@ use super::{CLOSE_DEADLINE_S, Connection, Flow, LINGER_S, READS_PER_POLL};
 use crate::fault::Fault;
 use crate::worker::Worker;
 
+/// A DISCONNECT with a reason string takes this many bytes beside the text, at the most.
+const DISCONNECT_BYTES: usize = 12;
+
 /// Why a connection is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
@@ -60,7 +63,7 @@ impl Connection {
             Phase::Open => {
                 worker.counters.authentication_deny.add(u64::from(matches!(fault, Fault::Denied(_))));
                 if inbound.version.is_v5() {
-                    self.write_disconnect(worker, fault.reason());
+                    self.write_disconnect(worker, fault);
                 }
                 self.end_with(worker, inbound, End::ByServer(fault));
             }
@@ -83,9 +86,15 @@ impl Connection {
         self.fail(worker, &mut inbound, fault);
     }
 
-    fn write_disconnect(self: &Rc<Self>, worker: &Worker, reason: ReasonCode) {
+    fn write_disconnect(self: &Rc<Self>, worker: &Worker, fault: Fault) {
         self.with_writer(worker, |outbound, writer| {
-            let disconnect = Disconnect { reason, session_expiry: None, reason_string: None, server_reference: None };
+            let disconnect = Disconnect {
+                reason: fault.reason(),
+                session_expiry: None,
+                // MQTT-3.14.2-3: not if it makes the packet longer than the client takes.
+                reason_string: fault.explanation().filter(|text| outbound.may_send(text.len() + DISCONNECT_BYTES)),
+                server_reference: None,
+            };
             mqtt::encode::disconnect(outbound.outbox.buffer(writer.spares), outbound.version, &disconnect);
             writer.counters.packets_sent.add(1);
         });
