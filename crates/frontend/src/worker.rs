@@ -355,10 +355,11 @@ impl Worker {
     /// Hands over what the turn has brought.
     pub fn end_turn(&self) {
         self.reads.set(0);
-        // First what other workers are to deliver: acknowledgements of it are among the writes.
+        // First what others are to do: whoever reads an answer, among the writes, may rely on it being under way.
         for (pending, peer) in self.to_peers.iter().zip(&self.peers) {
             peer.send(&mut pending.borrow_mut());
         }
+        self.hand_over_batches();
         let mut dirty = self.dirty.take();
         for connection in dirty.drain(..) {
             connection.write(self);
@@ -367,15 +368,20 @@ impl Worker {
         if self.dirty.borrow().is_empty() {
             self.dirty.replace(dirty);
         }
-        for (batch, link) in self.batches.iter().zip(&self.partitions) {
-            batch.hand_over(&link.inbox);
-        }
+        // What clients have taken may call for more retained messages.
+        self.hand_over_batches();
         let delta = self.delta.take();
         if delta != 0 {
             self.pool.add(delta);
             self.waiting.set(self.waiting.get() + delta);
             let waiting = usize::try_from(self.waiting.get()).unwrap_or(0);
             self.shared.waiting[usize::from(self.id)].store(waiting, Ordering::Relaxed);
+        }
+    }
+
+    fn hand_over_batches(&self) {
+        for (batch, link) in self.batches.iter().zip(&self.partitions) {
+            batch.hand_over(&link.inbox);
         }
     }
 }
