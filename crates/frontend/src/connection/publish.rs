@@ -15,7 +15,8 @@ use crate::fault::Fault;
 use crate::pending_acks::FENCE_TAG;
 use crate::worker::Worker;
 
-/// Seconds for which a client of before MQTT 5, which cannot be told, is not read from because memory is short.
+/// Seconds for which a client of before MQTT 5, which cannot be told, is not read from because memory is short while it
+/// is itself among those that have not taken what waits for them.
 const SLOWED_AT_MOST_S: u64 = 30;
 
 /// A PUBLISH whose topic is settled.
@@ -131,9 +132,11 @@ impl Connection {
         }
         if worker.pool.is_under_pressure() && qos > QoS::AtMostOnce && worker.would_wait(&route) {
             if !inbound.version.is_v5() {
-                // Not for ever: the memory may be held by what this client has not acknowledged, which we do not read.
+                // Not for ever if the client itself is in debt: its acknowledgements, which would free memory, may stand
+                // behind this packet, where we do not read them.
                 let since = *inbound.slowed_since_s.get_or_insert(worker.now_s());
-                let patient = worker.now_s() < since + SLOWED_AT_MOST_S;
+                let is_in_debt = self.outbound.borrow().backlog() > 0;
+                let patient = !is_in_debt || worker.now_s() < since + SLOWED_AT_MOST_S;
                 return if patient { Ok(Flow::Again) } else { Err(Fault::Memory) };
             }
             worker.counters.rejected_memory.add(1);
