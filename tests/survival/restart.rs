@@ -1,6 +1,9 @@
 //! One restart, every kind of state, step by step: after a clean end and after kill -9.
 
-use causeway_tests::{AckKind, Broker, Connect, Filter, Props, Publish, Settings, Subscribe, Version, Will, prop};
+use causeway_tests::deadline::eventually;
+use causeway_tests::{
+    AckKind, Broker, Connect, Filter, Props, Publish, Settings, Subscribe, Version, Will, http, prop,
+};
 
 /// Runs a test for both versions and both ways to end.
 macro_rules! restarts {
@@ -29,6 +32,14 @@ macro_rules! restarts {
 fn end_well(broker: &mut Broker) {
     assert!(broker.terminate(libc::SIGTERM).success());
     broker.restart();
+}
+
+/// Waits until what clients have acknowledged is noted: nothing promises that before a kill.
+fn noted(broker: &Broker) {
+    eventually("queues without entries", || {
+        let (_, metrics) = http::get(broker.admin(), "/metrics")?;
+        metrics.lines().any(|line| line == "causeway_queued_messages 0").then_some(())
+    });
 }
 
 restarts! {
@@ -118,6 +129,7 @@ restarts! {
         }
         client.quiet();
         client.disconnect();
+        noted(&broker);
         restart(&mut broker);
         broker.connect(&connect).quiet();
     }
@@ -242,6 +254,7 @@ fn delayed_wills_survive() {
         assert_eq!(messages[0].props.users(), [("k", "v")]);
         client.quiet();
         client.disconnect();
+        noted(&broker);
         restart(&mut broker);
         broker.connect(&witness).quiet();
     }
