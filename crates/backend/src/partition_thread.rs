@@ -66,21 +66,25 @@ impl PartitionThread {
             acknowledgements: self.workers.iter().map(|_| Vec::new()).collect(),
             to_partitions: self.partitions.iter().map(|_| BatchBuilder::new()).collect(),
         };
-        self.replica.resume(FRONTEND, now(), &mut traffic.out)?;
+        self.replica.resume(FRONTEND, &mut traffic.batches, now(), &mut traffic.out)?;
         self.let_out(&mut traffic);
         let mut last_tick = Instant::now();
         let mut last_disk = Instant::now();
+        // Bytes taken from the inbox whose room has not been given back.
+        let mut taken = 0;
         loop {
             // Read before the inbox: what was sent before the stop is still worked off.
             let stopping = self.stop.load(Ordering::Acquire);
             let wait = if stopping || !traffic.batches.is_empty() { Duration::ZERO } else { self.wait() };
+            // What a full disk has left comes first.
+            let left_over = traffic.batches.len();
             self.receiver.receive(&mut traffic.batches, wait);
-            let received: usize = traffic.batches.iter().map(Bytes::len).sum();
+            taken += traffic.batches[left_over..].iter().map(Bytes::len).sum::<usize>();
             traffic.batches.retain(|batch| !batch.is_empty());
             let nothing = traffic.batches.is_empty();
             if last_tick.elapsed() >= TICK {
                 last_tick = Instant::now();
-                if self.replica.next_deadline().is_some_and(|at| at <= now()) {
+                if left_over == 0 && self.replica.next_deadline().is_some_and(|at| at <= now()) {
                     traffic.batches.push(Command::Tick.to_frame().into());
                 }
                 self.show();
@@ -89,9 +93,9 @@ impl PartitionThread {
                 self.replica.run(&mut traffic.batches, now(), &mut traffic.out)?;
                 self.let_out(&mut traffic);
             }
-            // What a full disk has left is still held.
-            let left: usize = traffic.batches.iter().map(Bytes::len).sum();
-            self.receiver.done(received.saturating_sub(left));
+            let done = taken.saturating_sub(traffic.batches.iter().map(Bytes::len).sum());
+            self.receiver.done(done);
+            taken -= done;
             if last_disk.elapsed() >= DISK {
                 last_disk = Instant::now();
                 self.replica.look_after_disk()?;

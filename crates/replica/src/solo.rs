@@ -158,11 +158,18 @@ impl Solo {
         Ok((solo, opened))
     }
 
-    /// Notes that no connection has survived, and begins again what was under way when the process ended.
-    pub fn resume(&mut self, frontend: u16, now: Timestamp, out: &mut Outgoing) -> Result<(), SoloError> {
+    /// Notes that no connection has survived, and begins again what was under way when the process ended. As with
+    /// [`Solo::run`], what a full disk does not take is left in `batches`.
+    pub fn resume(
+        &mut self,
+        frontend: u16,
+        batches: &mut Vec<Bytes>,
+        now: Timestamp,
+        out: &mut Outgoing,
+    ) -> Result<(), SoloError> {
         let gone = Command::FrontendGone(FrontendGone { frontend }).to_frame();
-        let batch = Bytes::from(gone);
-        self.run(&mut vec![batch], now, out)?;
+        batches.push(Bytes::from(gone));
+        self.run(batches, now, out)?;
         let mut effects = std::mem::take(&mut self.effects);
         self.partition.resume(&mut effects);
         self.let_out(&mut effects, out)?;
@@ -216,27 +223,37 @@ impl Solo {
     }
 
     fn run_logged(&mut self, batches: &mut Vec<Bytes>, now: Timestamp, out: &mut Outgoing) -> Result<(), SoloError> {
-        let payload = entry_payload(batches, now);
-        match self.append(&payload) {
-            Ok(index) => {
-                batches.clear();
-                self.bodies.appended(index, std::slice::from_ref(&payload));
-                self.apply(Entry { index, payload: &payload }, &payload, out)
-            }
-            Err(SoloError::Log(error)) if error.is_disk_full() => {
-                self.admission.close(&error);
-                self.reject_publishes(batches, out)?;
-                let payload = entry_payload(batches, now);
-                if batches.is_empty() || self.append(&payload).is_err() {
-                    return Ok(());
-                }
-                batches.clear();
-                let index = self.log.last();
-                self.bodies.appended(index, std::slice::from_ref(&payload));
-                self.apply(Entry { index, payload: &payload }, &payload, out)
-            }
-            Err(error) => Err(error),
+        if self.append_and_apply(batches, now, out)? {
+            return Ok(());
         }
+        // Without the publishes, and in the reserve that was given up.
+        self.reject_publishes(batches, out)?;
+        if !batches.is_empty() {
+            self.append_and_apply(batches, now, out)?;
+        }
+        Ok(())
+    }
+
+    /// False when the disk is full: then nothing has happened.
+    fn append_and_apply(
+        &mut self,
+        batches: &mut Vec<Bytes>,
+        now: Timestamp,
+        out: &mut Outgoing,
+    ) -> Result<bool, SoloError> {
+        let payload = entry_payload(batches, now);
+        let index = match self.append(&payload) {
+            Ok(index) => index,
+            Err(error) if error.is_disk_full() => {
+                self.admission.close(&error);
+                return Ok(false);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        batches.clear();
+        self.bodies.appended(index, std::slice::from_ref(&payload));
+        self.apply(Entry { index, payload: &payload }, &payload, out)?;
+        Ok(true)
     }
 
     /// What is not logged is applied between what is, in its order.
@@ -275,12 +292,12 @@ impl Solo {
         self.apply(Entry { index: 0, payload: &payload }, &payload, out)
     }
 
-    fn append(&mut self, payload: &[u8]) -> Result<u64, SoloError> {
+    fn append(&mut self, payload: &[u8]) -> Result<u64, LogError> {
         let index = self.log.last() + 1;
         self.log.append(index, &[payload])?;
         self.compaction.appended(payload.len());
         if self.durability == Durability::Fsync {
-            self.syncer.sync().map_err(|e| LogError::SyncFailed { dir: PathBuf::from("log"), why: e.to_string() })?;
+            self.syncer.sync_log()?;
         }
         Ok(index)
     }

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use super::error::LogError;
+
 /// Handle to bring a log to its device. Clones share the work: whoever comes second finds it done.
 #[derive(Clone, Debug)]
 pub struct Syncer {
@@ -76,6 +78,11 @@ impl Syncer {
                 Err(error)
             }
         }
+    }
+
+    /// As [`Syncer::sync`], with the error of a log.
+    pub(crate) fn sync_log(&self) -> Result<u64, LogError> {
+        self.sync().map_err(|e| LogError::SyncFailed { dir: self.shared.dir.clone(), why: e.to_string() })
     }
 
     /// Last index known to be on the device.

@@ -9,7 +9,7 @@ use partition::Partition;
 
 use super::SoloError;
 use crate::bodies::{BodyStore, Carried, CarryJob};
-use crate::log::{Garbage, LogError, LogStore, Syncer};
+use crate::log::{Garbage, LogStore, Syncer};
 use crate::snapshot::Snapshots;
 
 /// How many times the state's own size the log may grow before the next snapshot.
@@ -192,7 +192,7 @@ fn write(
     job: Option<CarryJob>,
 ) -> Result<(u64, Option<Carried>), SoloError> {
     // The log first: after a power cut it must reach at least as far as its snapshot.
-    syncer.sync().map_err(|e| LogError::SyncFailed { dir: "log".into(), why: e.to_string() })?;
+    syncer.sync_log()?;
     snapshots.write(index, contents)?;
     let carried = job.map(CarryJob::run).transpose()?;
     Ok((index, carried))
