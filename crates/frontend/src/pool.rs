@@ -2,18 +2,15 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-/// Publishes that would have to wait are refused or slowed from this share of the pool on (AIO memory profiles).
-const PRESSURE_PERCENT: i64 = 75;
-
 pub(crate) struct Pool {
     used: AtomicI64,
     pressure_from: i64,
 }
 
 impl Pool {
-    pub fn new(limit_bytes: u64) -> Self {
-        let limit = i64::try_from(limit_bytes).unwrap_or(i64::MAX / 100);
-        Self { used: AtomicI64::new(0), pressure_from: limit / 100 * PRESSURE_PERCENT }
+    /// From `pressure_from` bytes on, publishes that would have to wait are refused or slowed.
+    pub fn new(pressure_from: u64) -> Self {
+        Self { used: AtomicI64::new(0), pressure_from: i64::try_from(pressure_from).unwrap_or(i64::MAX) }
     }
 
     /// Adds (or takes away) bytes. Workers call it once per turn with the sum of the turn.
@@ -37,8 +34,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pressure_begins_at_three_quarters_and_ends_below() {
-        let pool = Pool::new(1000);
+    fn pressure_begins_at_its_bound_and_ends_below() {
+        let pool = Pool::new(750);
         pool.add(749);
         assert!(!pool.is_under_pressure());
         pool.add(1);

@@ -58,7 +58,7 @@ impl Frontend {
             limits: settings.limits,
             policy: settings.policy,
             methods: settings.methods,
-            pool: Pool::new(settings.buffer_bytes),
+            pool: Pool::new(settings.back_pressure_bytes),
             sys: Sys::new(settings.sys),
             partitions: settings.partitions,
             counters: (0..workers).map(|_| Arc::new(Counters::default())).collect(),

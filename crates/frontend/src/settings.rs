@@ -15,8 +15,8 @@ use rustls::server::ClientHello;
 pub struct Settings {
     pub listeners: Vec<Listener>,
     pub limits: Limits,
-    /// Memory for messages that wait for clients; publishes are refused or slowed from 75 % of it on.
-    pub buffer_bytes: u64,
+    /// Publishes that would have to wait are refused or slowed while messages that wait for clients take this much memory.
+    pub back_pressure_bytes: u64,
     /// `None` publishes nothing below `$SYS`.
     pub sys: Option<SysSettings>,
     pub policy: Policy,

@@ -1,7 +1,7 @@
 //! Items on their way to one frontend worker, whose thread runs a tokio runtime.
 //!
 //! The senders bound what they put in: a partition sends at most a session's window and one answer per request, a
-//! worker stops reading its publishers while the receivers' memory is short. [`Sender::waiting`] shows the depth.
+//! worker stops reading its publishers while the receivers' memory is short.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -55,11 +55,6 @@ impl<T> Sender<T> {
 
     pub fn send_one(&self, item: T) {
         self.send(&mut vec![item]);
-    }
-
-    /// How many items wait.
-    pub fn waiting(&self) -> usize {
-        self.shared.lock().len()
     }
 }
 

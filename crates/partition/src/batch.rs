@@ -5,7 +5,7 @@
 
 use bytes::{Bytes, BytesMut};
 
-use crate::address::{Owner, Tag, Timestamp};
+use crate::address::Timestamp;
 use crate::command::{Command, Publish};
 use crate::decoding;
 use crate::encoding;
@@ -202,13 +202,4 @@ impl<'a> Iterator for CommandReader<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         Some(self.frames.next()?.and_then(|frame| frame.decode()))
     }
-}
-
-/// The publishes of a batch that wait for a `Published`: who is answered `Rejected` when the batch cannot be logged.
-pub fn publishes_waiting(batch: &[u8]) -> impl Iterator<Item = Result<(Owner, Tag), DecodeError>> {
-    CommandReader::new(batch).filter_map(|command| match command {
-        Ok(Command::Publish(publish)) => publish.reply.map(Ok),
-        Ok(_) => None,
-        Err(error) => Some(Err(error)),
-    })
 }

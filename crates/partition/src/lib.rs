@@ -37,7 +37,6 @@ pub use address::{BodyRef, Epoch, Owner, PartitionId, PartitionSet, SLOTS, Sessi
 pub use answer::Answer;
 pub use batch::{
     BatchBuilder, CommandReader, ENTRY_HEADER_LEN, ENTRY_VERSION, Frame, Frames, MAX_COMMAND_LEN, entry_header,
-    publishes_waiting,
 };
 pub use command::{
     Acknowledge, Attach, Close, Command, Confirm, Detach, DropSession, ExactlyOnce, ForgetWill, FrontendGone, Open,

@@ -77,7 +77,6 @@ fn read(batch: &[u8]) {
         }
         let read = CommandReader::new(batch).take_while(Result::is_ok).count();
         assert!(read <= Frames::new(batch).count());
-        publishes_waiting(batch).for_each(drop);
     });
     for frame in Frames::new(batch).map_while(Result::ok) {
         for start in 0..frame.bytes.len() {

@@ -80,7 +80,7 @@ impl Broker {
         let frontend = Frontend::start(frontend::Settings {
             listeners: listeners(sockets, tls),
             limits: limits(&plan.clients),
-            buffer_bytes: plan.memory.buffer_bytes(),
+            back_pressure_bytes: plan.memory.back_pressure_bytes(),
             sys: plan.sys_interval.map(|interval| SysSettings {
                 interval,
                 version: concat!("causeway version ", env!("CARGO_PKG_VERSION")).to_owned(),

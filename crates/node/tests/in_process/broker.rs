@@ -43,7 +43,7 @@ impl Broker {
                 topic_alias_maximum: 10,
                 queue_length: 0,
             },
-            buffer_bytes: 64 << 20,
+            back_pressure_bytes: 48 << 20,
             sys: None,
             policy: Policy::open(),
             methods: EnhancedMethods::new(methods),

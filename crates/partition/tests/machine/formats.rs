@@ -208,7 +208,7 @@ fn publishes_by_their_origin() {
 }
 
 #[test]
-fn a_batch_may_be_cut_at_its_frames_and_knows_who_waits() {
+fn a_batch_may_be_cut_at_its_frames() {
     let mut batch = BatchBuilder::new();
     let properties: [&[u8]; 3] = [&[1, 1], &[], &[3, 0, 0]];
     let split = Publish {
@@ -229,7 +229,6 @@ fn a_batch_may_be_cut_at_its_frames_and_knows_who_waits() {
     let whole =
         Command::Publish(Publish { message: Message { properties: &[1, 1, 3, 0, 0], ..split.message }, ..split });
     assert_eq!(frames[0].decode(), Ok(whole));
-    assert_eq!(publishes_waiting(&bytes).collect::<Vec<_>>(), [Ok((OWNER, Tag(6)))]);
 }
 
 #[test]
