@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 
-use causeway_tests::deadline::patience;
+use causeway_tests::deadline::{eventually, patience};
 use causeway_tests::{Broker, fresh, process};
 
 /// How to reach the broker.
@@ -76,10 +76,11 @@ impl Subscriber {
         self.line("message")
     }
 
-    /// Ends it with a DISCONNECT.
+    /// Ends it with a DISCONNECT. Nothing may be on its way to it: its signal handler sends the DISCONNECT, and waits for
+    /// ever when it interrupts the handling of a message.
     fn stop(mut self) {
         process::signal(&self.child, libc::SIGTERM);
-        self.child.wait().expect("the end of mosquitto_sub");
+        eventually("the end of mosquitto_sub", || self.child.try_wait().expect("its state"));
     }
 }
 
@@ -156,7 +157,8 @@ everywhere! {
         let subscriber = Subscriber::start(version, way, &["-t", &topic, "-q", "1"]);
         assert_eq!(subscriber.message(), format!("1 1 {topic} kept"));
         publish(version, way, &["-t", &topic, "-q", "1", "-r", "-n"]);
-        subscriber.stop();
+        assert_eq!(subscriber.message().trim_end(), format!("1 0 {topic}"));
+        drop(subscriber);
         let subscriber = Subscriber::start(version, way, &["-t", &topic, "-q", "1"]);
         publish(version, way, &["-t", &topic, "-q", "1", "-m", "live"]);
         assert_eq!(subscriber.message(), format!("1 0 {topic} live"));
