@@ -18,7 +18,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("replica", &["partition", "link"]),
     ("frontend", &["mqtt", "partition", "auth", "link"]),
     ("backend", &["replica", "partition", "link"]),
-    ("bridge", &["mqtt"]),
+    ("bridge", &["mqtt", "client"]),
+    ("client", &["mqtt"]),
+    ("tools", &["mqtt", "client"]),
 ];
 
 fn metadata() -> Value {

@@ -1,5 +1,6 @@
 //! The broker under test: a real process with a data directory of its own.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
@@ -123,6 +124,7 @@ impl Broker {
         } else {
             let mut command = Command::new(self.executable(&program));
             command.args(self.settings.arguments(&self.data));
+            command.envs(self.settings.environment.iter().map(|(name, value)| (name, value)));
             command
         };
         if self.settings.nobody {
@@ -147,14 +149,13 @@ impl Broker {
 
     fn launch(&mut self, start: Start) -> Result<(), Failure> {
         let before = self.log().len();
-        let listeners = self.data.join("listeners.json");
         let (mut child, fixed) = self.spawn(start);
         let found = within(patience() * 3, "the broker is ready", || {
             if let Some(status) = child.try_wait().expect("the state of the broker") {
                 return Some(Err(status));
             }
             // Beside another broker the addresses would be the other one's.
-            if start == Start::Beside { None } else { ready(fixed, &listeners).map(Ok) }
+            if start == Start::Beside { None } else { self.ready(fixed).map(Ok) }
         });
         match found {
             Ok(addresses) => self.addresses = addresses,
@@ -166,6 +167,35 @@ impl Broker {
         }
         self.child = Some(child);
         Ok(())
+    }
+
+    fn ready(&self, fixed: Option<Addresses>) -> Option<Addresses> {
+        if let Some(addresses) = fixed {
+            let open = [addresses.mqtt, addresses.mqtts, addresses.ws].into_iter().flatten();
+            return open.map(std::net::TcpStream::connect).all(|s| s.is_ok()).then_some(addresses);
+        }
+        let listeners = self.listeners()?;
+        let address = |name: &str| listeners.get(name).copied();
+        let [mqtt, mqtts, ws, admin] = ["mqtt", "mqtts", "ws", "admin"].map(address);
+        let addresses = Addresses { mqtt, mqtts, ws, admin };
+        match admin {
+            Some(admin) => (http::get(admin, "/health/ready")?.0 == 200).then_some(addresses),
+            // The file is written last.
+            None => self.settings.admin.is_none().then_some(addresses),
+        }
+    }
+
+    /// Every address the broker says it listens on now, by the listener's name.
+    fn listeners(&self) -> Option<BTreeMap<String, SocketAddr>> {
+        let text = fs::read_to_string(self.data.join("listeners.json")).ok()?;
+        let json: serde_json::Value = serde_json::from_str(&text).ok()?;
+        let address = |value: &serde_json::Value| value.as_str()?.parse().ok();
+        Some(json.as_object()?.iter().filter_map(|(name, value)| Some((name.clone(), address(value)?))).collect())
+    }
+
+    /// Where the listener of this name is now: `plant/8883`, `mqtt`, `admin`.
+    pub fn listener(&self, name: &str) -> Option<SocketAddr> {
+        self.listeners()?.get(name).copied()
     }
 
     pub fn mqtt(&self) -> SocketAddr {
@@ -250,6 +280,11 @@ impl Broker {
         status
     }
 
+    /// Sends a signal to the process and goes on.
+    pub fn signal(&self, signal: i32) {
+        process::signal(self.child.as_ref().expect("a running broker"), signal);
+    }
+
     /// Starts again on the same data; ports may change.
     pub fn restart(&mut self) {
         self.try_restart().unwrap_or_else(|f| panic!("the broker ended with {}:\n{}", f.status, f.output));
@@ -315,20 +350,6 @@ impl Broker {
         let answer = client.connect(connect);
         (client, answer)
     }
-}
-
-fn ready(fixed: Option<Addresses>, listeners: &Path) -> Option<Addresses> {
-    if let Some(addresses) = fixed {
-        let open = [addresses.mqtt, addresses.mqtts, addresses.ws].into_iter().flatten();
-        return open.map(std::net::TcpStream::connect).all(|s| s.is_ok()).then_some(addresses);
-    }
-    let text = fs::read_to_string(listeners).ok()?;
-    let json: serde_json::Value = serde_json::from_str(&text).ok()?;
-    let address = |name: &str| json.get(name).and_then(|v| v.as_str()).and_then(|s| s.parse().ok());
-    let [mqtt, mqtts, ws, admin] = ["mqtt", "mqtts", "ws", "admin"].map(address);
-    let addresses = Addresses { mqtt, mqtts, ws, admin };
-    let (status, _) = http::get(addresses.admin?, "/health/ready")?;
-    (status == 200).then_some(addresses)
 }
 
 impl Drop for Broker {

@@ -20,6 +20,10 @@ pub struct Settings {
     pub mqtt: String,
     /// Runs the broker as user nobody, who may write nowhere.
     pub nobody: bool,
+    /// Where the admin endpoint is, whatever resources say; without it, they decide.
+    pub admin: Option<String>,
+    /// Variables of the broker's environment.
+    pub environment: Vec<(String, String)>,
 }
 
 impl Default for Settings {
@@ -30,6 +34,8 @@ impl Default for Settings {
             data_dir: None,
             mqtt: "127.0.0.1:0".into(),
             nobody: false,
+            admin: Some("127.0.0.1:0".into()),
+            environment: Vec::new(),
         }
     }
 }
@@ -55,8 +61,25 @@ impl Settings {
         self
     }
 
+    /// Takes its configuration from these files.
+    pub fn resources(self, resources: &crate::Resources) -> Self {
+        self.set("--resources", resources.path().display())
+    }
+
     pub fn mqtt(mut self, address: &str) -> Self {
         self.mqtt = address.into();
+        self
+    }
+
+    /// Leaves the admin endpoint to the resources.
+    pub fn admin_by_resources(mut self) -> Self {
+        self.admin = None;
+        self
+    }
+
+    /// Sets a variable of the broker's environment.
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.into(), value.into()));
         self
     }
 
@@ -74,8 +97,8 @@ impl Settings {
     pub fn arguments(&self, data_dir: &std::path::Path) -> Vec<String> {
         let rest = if self.listeners == Listeners::All { "127.0.0.1:0" } else { "off" };
         let mut arguments: Vec<String> = vec!["--data-dir".into(), data_dir.display().to_string()];
-        let listeners = [("--mqtt", self.mqtt.as_str()), ("--mqtts", rest), ("--ws", rest), ("--admin", "127.0.0.1:0")];
-        for (name, value) in listeners {
+        let listeners = [("--mqtt", self.mqtt.as_str()), ("--mqtts", rest), ("--ws", rest)];
+        for (name, value) in listeners.into_iter().chain(self.admin.as_deref().map(|admin| ("--admin", admin))) {
             arguments.extend([name.to_string(), value.to_string()]);
         }
         for (name, value) in extra().iter().filter(|(name, _)| self.value(name).is_none()).chain(&self.options) {

@@ -26,7 +26,8 @@ pub enum Step {
     Continue(Vec<u8>),
     /// CONNACK, or AUTH 0x00 at a re-authentication, with this data. `username` replaces the one of CONNECT.
     Accept { data: Vec<u8>, username: Option<String> },
-    /// CONNACK, or DISCONNECT at a re-authentication, with this reason (0x86, 0x87 or 0x8C).
+    /// CONNACK, or DISCONNECT at a re-authentication, with this reason (0x86, 0x87 or 0x8C; 0x88 if it could not be found
+    /// out who the client is).
     Deny(ReasonCode),
 }
 

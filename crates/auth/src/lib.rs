@@ -2,7 +2,8 @@
 //!
 //! A [`Principal`] is what authentication leaves behind, a permit is the proof of one decision about it. Routing takes
 //! permits, so a message cannot reach a partition or a subscriber without one. There is one policy today,
-//! [`Policy::open`]: everybody may do everything but publish below `$SYS/`, which is the broker's own.
+//! [`Policy::open`]: everybody may do everything but publish below `$SYS/` and to the self-check topics, which are the
+//! broker's own.
 
 mod enhanced;
 mod policy;
@@ -10,4 +11,4 @@ mod principal;
 
 pub use enhanced::{EnhancedMethod, EnhancedMethods, Exchange, Step};
 pub use policy::{ConnectPermit, Policy, PublishPermit, SubscribePermit};
-pub use principal::Principal;
+pub use principal::{Principal, Standing};

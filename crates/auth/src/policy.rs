@@ -1,6 +1,6 @@
 //! What a principal may do. Every permit is made here and nowhere else.
 
-use crate::principal::Principal;
+use crate::principal::{Principal, Standing};
 
 /// Proof that this principal may connect with its client id.
 #[derive(Clone, Copy, Debug)]
@@ -35,9 +35,16 @@ impl Policy {
         Some(ConnectPermit(()))
     }
 
-    /// `None` for a topic below `$SYS/`: MQTT-4.7.2-2 reserves `$` topics to the server.
-    pub fn publish(&self, _principal: &Principal, topic: &str) -> Option<PublishPermit> {
-        (!is_broker_topic(topic)).then_some(PublishPermit(()))
+    /// `None` for a topic below `$SYS/`, as MQTT-4.7.2-2 reserves `$` topics to the server, and to all but the broker's
+    /// own connections for its self-check topics.
+    pub fn publish(&self, principal: &Principal, topic: &str) -> Option<PublishPermit> {
+        // Looked at for each message: the first byte settles it for nearly all.
+        let reserved = match topic.as_bytes().first() {
+            Some(b'$') => is_broker_topic(topic),
+            Some(b'a') => mqtt::is_self_check(topic) && principal.standing != Standing::Internal,
+            _ => false,
+        };
+        (!reserved).then_some(PublishPermit(()))
     }
 
     pub fn subscribe(&self, _principal: &Principal, _filter: &str) -> Option<SubscribePermit> {
@@ -53,12 +60,31 @@ fn is_broker_topic(topic: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn may_publish(standing: Standing, topic: &str) -> bool {
+        let principal = Principal { client_id: "c".into(), username: None, standing };
+        Policy::open().publish(&principal, topic).is_some()
+    }
+
     #[test]
     fn only_the_broker_publishes_to_sys() {
-        let policy = Policy::open();
-        let anyone = Principal { client_id: "c".into(), username: None };
         for (topic, allowed) in [("$SYS", false), ("$SYS/broker/uptime", false), ("$SYSTEM", true), ("a/$SYS", true)] {
-            assert_eq!(policy.publish(&anyone, topic).is_some(), allowed, "{topic}");
+            assert_eq!(may_publish(Standing::Client, topic), allowed, "{topic}");
+            assert_eq!(may_publish(Standing::Internal, topic), allowed, "{topic}");
+        }
+    }
+
+    #[test]
+    fn only_the_brokers_own_connections_publish_self_checks() {
+        for (topic, allowed) in [
+            ("azedge/dmqtt/selftest", false),
+            ("azedge/dmqtt/selftest/0/1", false),
+            ("azedge/dmqtt/selftests", true),
+            ("azedge/dmqtt", true),
+            ("a", true),
+            ("b/azedge/dmqtt/selftest", true),
+        ] {
+            assert_eq!(may_publish(Standing::Client, topic), allowed, "{topic}");
+            assert!(may_publish(Standing::Internal, topic), "{topic}");
         }
     }
 }

@@ -10,10 +10,13 @@ use link::{inbox, mailbox};
 use partition::{Answer, Counters, PartitionId, Routes, SlotTable};
 use replica::bodies::BodySettings;
 use replica::log::LogSettings;
-use replica::solo::{Durability, Opened, Solo, SoloError, SoloSettings};
+use replica::solo::{Durability, Opened, QueueDisk, Solo, SoloError, SoloSettings};
+use tokio::sync::mpsc;
 
 use crate::partition_thread::{self, PartitionThread};
 use crate::sync::SyncThread;
+use crate::view::call::{CALLS, Call};
+use crate::view::{BackendView, Ear};
 
 /// What a backend is told at its start.
 pub struct Settings {
@@ -47,10 +50,12 @@ pub(crate) struct View {
     pub counters: Mutex<Counters>,
     pub is_running: AtomicBool,
     pub is_disk_full: AtomicBool,
+    pub is_queue_disk_full: AtomicBool,
 }
 
 struct Hosted {
     inbox: inbox::Sender,
+    calls: mpsc::Sender<Call>,
     routes: Arc<Routes>,
     view: Arc<View>,
     thread: JoinHandle<()>,
@@ -59,6 +64,8 @@ struct Hosted {
 /// Running partitions.
 pub struct Backend {
     hosted: Vec<Hosted>,
+    slots: SlotTable,
+    queue_disk: Arc<QueueDisk>,
     stop: Arc<AtomicBool>,
     sync: SyncThread,
 }
@@ -77,19 +84,24 @@ impl Backend {
         }
         let sync = SyncThread::start(replicas.iter().map(Solo::syncer).collect())?;
         let stop = Arc::new(AtomicBool::new(false));
+        let queue_disk = Arc::new(QueueDisk::default());
         let mut hosted = Vec::new();
-        for (replica, receiver) in replicas.into_iter().zip(receivers) {
+        for (mut replica, receiver) in replicas.into_iter().zip(receivers) {
+            replica.share_queue_disk(Arc::clone(&queue_disk));
+            let (calls, called) = mpsc::channel(CALLS);
             let number = hosted.len();
             let view = Arc::new(View {
                 counters: Mutex::new(replica.counters()),
                 is_running: AtomicBool::new(true),
                 is_disk_full: AtomicBool::new(false),
+                is_queue_disk_full: AtomicBool::new(false),
             });
             let routes = replica.routes();
             let partition = PartitionThread {
                 id: PartitionId(number as u16),
                 replica,
                 receiver,
+                called,
                 partitions: senders.clone(),
                 workers: settings.workers.clone(),
                 view: Arc::clone(&view),
@@ -97,9 +109,9 @@ impl Backend {
             };
             let thread = std::thread::Builder::new().name(format!("partition-{number}"));
             let thread = thread.spawn(move || partition_thread::run(partition))?;
-            hosted.push(Hosted { inbox: senders[number].clone(), routes, view, thread });
+            hosted.push(Hosted { inbox: senders[number].clone(), calls, routes, view, thread });
         }
-        Ok(Self { hosted, stop, sync })
+        Ok(Self { hosted, slots, queue_disk, stop, sync })
     }
 
     /// Inbox and subscription index of each partition, by number.
@@ -119,6 +131,37 @@ impl Backend {
         }
     }
 
+    /// Reads each partition's counters, by its number; up to a second old.
+    pub fn counters_by_partition(&self) -> impl Fn() -> Vec<Counters> + Send + Sync + use<> {
+        let views: Vec<_> = self.hosted.iter().map(|hosted| Arc::clone(&hosted.view)).collect();
+        move || views.iter().map(|view| *view.counters.lock().unwrap_or_else(PoisonError::into_inner)).collect()
+    }
+
+    /// What an administrator sees of the state.
+    pub fn view(&self) -> BackendView {
+        let ear = |hosted: &Hosted| Ear { inbox: hosted.inbox.clone(), calls: hosted.calls.clone() };
+        BackendView::new(self.hosted.iter().map(ear).collect(), self.slots.clone())
+    }
+
+    /// Bounds what all queues together may hold on disk, in bytes of messages with their topics and properties, each
+    /// message once; `None` leaves it to the disk. Above it, publishes that would come into a queue are refused for a
+    /// second at least, until there is room. Holds from the next command on.
+    pub fn set_queue_disk_bytes(&self, limit: Option<u64>) {
+        self.queue_disk.set_limit(limit);
+    }
+
+    /// Reads what counts towards that bound, in bytes.
+    pub fn queue_disk_usage(&self) -> impl Fn() -> u64 + Send + Sync + use<> {
+        let disk = Arc::clone(&self.queue_disk);
+        move || disk.used()
+    }
+
+    /// Tells whether a partition refuses publishes because the queues hold as much on disk as they may.
+    pub fn is_queue_disk_full(&self) -> impl Fn() -> bool + Send + Sync + use<> {
+        let views: Vec<_> = self.hosted.iter().map(|hosted| Arc::clone(&hosted.view)).collect();
+        move || views.iter().any(|view| view.is_queue_disk_full.load(Ordering::Acquire))
+    }
+
     /// Tells whether every partition is running.
     pub fn is_running(&self) -> impl Fn() -> bool + Send + Sync + use<> {
         let views: Vec<_> = self.hosted.iter().map(|hosted| Arc::clone(&hosted.view)).collect();
@@ -135,8 +178,7 @@ impl Backend {
     pub fn stop(self) {
         self.stop.store(true, Ordering::Release);
         for hosted in self.hosted {
-            // Wakes the thread if it sleeps.
-            let _ = hosted.inbox.send(bytes::Bytes::new());
+            hosted.inbox.wake();
             if hosted.thread.join().is_err() {
                 tracing::error!("a partition's thread has panicked");
             }

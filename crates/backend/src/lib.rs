@@ -7,6 +7,11 @@
 mod backend;
 mod partition_thread;
 mod sync;
+mod view;
 
 pub use backend::{Backend, Settings, StartError};
 pub use replica::solo::Durability;
+pub use view::{
+    BackendView, MAX_PAGE, Page, Presence, RetainedMessage, RetainedQuery, SessionQuery, SessionView,
+    SubscriptionQuery, ViewError,
+};

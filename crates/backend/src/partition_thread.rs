@@ -6,10 +6,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use link::{inbox, mailbox};
-use partition::{Answer, BatchBuilder, Command, PartitionId, Reply, Timestamp};
+use partition::{Answer, BatchBuilder, Command, PartitionId, Timestamp};
 use replica::solo::{Outgoing, Solo, SoloError};
+use tokio::sync::mpsc;
 
 use crate::backend::View;
+use crate::view::call::{self, Call, Deletion, Left, Reply};
 
 /// How often the partition is told the time when something in it is due.
 const TICK: Duration = Duration::from_millis(200);
@@ -20,6 +22,9 @@ const DISK: Duration = Duration::from_millis(100);
 /// An idle partition sleeps this long at the most.
 const IDLE: Duration = Duration::from_secs(1);
 
+/// Questions answered between two batches of commands, each in a step that is bounded.
+const CALLS_A_TURN: usize = 4;
+
 /// Only one frontend in a process so far.
 const FRONTEND: u16 = 0;
 
@@ -27,6 +32,7 @@ pub(crate) struct PartitionThread {
     pub id: PartitionId,
     pub replica: Solo,
     pub receiver: inbox::Receiver,
+    pub called: mpsc::Receiver<Call>,
     pub partitions: Vec<inbox::Sender>,
     pub workers: Vec<mailbox::Sender<Answer>>,
     pub view: Arc<View>,
@@ -55,6 +61,8 @@ struct Traffic {
     by_worker: Vec<Vec<Answer>>,
     acknowledgements: Vec<Vec<Answer>>,
     to_partitions: Vec<BatchBuilder>,
+    /// To be told when `batches` has been worked off.
+    deletions: Vec<Reply<Deletion>>,
 }
 
 impl PartitionThread {
@@ -65,6 +73,7 @@ impl PartitionThread {
             by_worker: self.workers.iter().map(|_| Vec::new()).collect(),
             acknowledgements: self.workers.iter().map(|_| Vec::new()).collect(),
             to_partitions: self.partitions.iter().map(|_| BatchBuilder::new()).collect(),
+            deletions: Vec::new(),
         };
         self.replica.resume(FRONTEND, &mut traffic.batches, now(), &mut traffic.out)?;
         self.let_out(&mut traffic);
@@ -75,7 +84,8 @@ impl PartitionThread {
         loop {
             // Read before the inbox: what was sent before the stop is still worked off.
             let stopping = self.stop.load(Ordering::Acquire);
-            let wait = if stopping || !traffic.batches.is_empty() { Duration::ZERO } else { self.wait() };
+            let goes_on = stopping || !traffic.batches.is_empty() || !self.called.is_empty();
+            let wait = if goes_on { Duration::ZERO } else { self.wait() };
             // What a full disk has left comes first.
             let left_over = traffic.batches.len();
             self.receiver.receive(&mut traffic.batches, wait);
@@ -93,6 +103,9 @@ impl PartitionThread {
                 self.replica.run(&mut traffic.batches, now(), &mut traffic.out)?;
                 self.let_out(&mut traffic);
             }
+            if traffic.batches.is_empty() {
+                traffic.deletions.drain(..).for_each(|reply| _ = reply.send(Deletion::Done));
+            }
             let done = taken.saturating_sub(traffic.batches.iter().map(Bytes::len).sum());
             self.receiver.done(done);
             taken -= done;
@@ -103,8 +116,21 @@ impl PartitionThread {
             if !traffic.batches.is_empty() {
                 std::thread::sleep(DISK);
             }
-            if stopping && nothing {
+            // Behind the batches: who asks sees what has been sent before.
+            self.answer_calls(&mut traffic);
+            if stopping && nothing && traffic.batches.is_empty() {
                 return Ok(());
+            }
+        }
+    }
+
+    /// Answers questions from beside the inbox.
+    fn answer_calls(&mut self, traffic: &mut Traffic) {
+        for _ in 0..CALLS_A_TURN {
+            let Ok(call) = self.called.try_recv() else { return };
+            if let Left::Batch(batch, reply) = call::answer(call, &mut self.replica, now()) {
+                traffic.batches.push(batch);
+                traffic.deletions.push(reply);
             }
         }
     }
@@ -137,7 +163,7 @@ impl PartitionThread {
         for answer in traffic.out.answers.drain(..) {
             let to = usize::from(answer.to.worker);
             let lists = match answer.reply {
-                Reply::Published { .. } => &mut traffic.acknowledgements,
+                partition::Reply::Published { .. } => &mut traffic.acknowledgements,
                 _ => &mut traffic.by_worker,
             };
             if let Some(list) = lists.get_mut(to) {
@@ -155,6 +181,7 @@ impl PartitionThread {
     fn show(&self) {
         *self.view.counters.lock().unwrap_or_else(PoisonError::into_inner) = self.replica.counters();
         self.view.is_disk_full.store(self.replica.is_disk_full(), Ordering::Release);
+        self.view.is_queue_disk_full.store(self.replica.is_queue_disk_full(), Ordering::Release);
     }
 }
 

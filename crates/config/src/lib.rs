@@ -1,30 +1,48 @@
 //! What the process was asked to be, checked.
 //!
-//! A [`Request`] is what somebody wrote, as text, with the place where it was written. [`Plan::check`] turns it into a
-//! [`Plan`]: every value parsed, in range, defaults filled in. All [`Problems`] come at once. No clock, no files:
-//! what the plan depends on besides the request is a [`Host`].
+//! An [`Input`] is what somebody wrote: flags as a [`Request`], resource files as [`Text`]s, Secrets as [`Object`]s.
+//! [`Plan::check`] turns it into a [`Plan`]: every value parsed, in range, references resolved, defaults filled in. All
+//! [`Problems`] come at once. [`Change::between`] two plans is what a running process has to do. No clock, no files:
+//! what the plan depends on besides the input is a [`Host`].
 //!
 //! ```text
-//!   arguments -> Request --+
-//!   cores, cluster.json -> Host --+--> Plan::check --> Plan -> each role's settings
-//!                                                  \-> Problems (what, where, what would be right)
+//!   files --> document --> resource (checked by schema) --+
+//!   arguments -> Request ---------------------------------+--> Plan::check --> Plan -> each role's settings
+//!   cores, cluster.json -> Host --------------------------+               \-> Problems (what, where, what would be right)
 //! ```
 
 mod broker;
+mod change;
 mod clients;
 mod cluster;
-mod listeners;
+mod diagnostics;
+mod document;
+mod effective;
+mod format;
+mod input;
+mod listener;
 mod memory;
 mod plan;
 mod problem;
+mod reading;
+pub mod reference;
 mod request;
-mod value;
+mod resource;
+mod schema;
+mod secret;
 
-pub use broker::{Cardinality, Durability, LogLevel};
+pub use broker::{Cardinality, Durability};
+pub use change::{Change, Setting, Waiting};
 pub use clients::{ClientLimits, QueueLimit, QueueStrategy};
 pub use cluster::{ClusterRecord, ClusterRecordError};
-pub use listeners::Listeners;
+pub use diagnostics::{LogLevel, SelfCheck, Traces};
+pub use effective::{EffectiveValue, Origin};
+pub use input::{Input, Object, ObjectKind, Text};
+pub use listener::{
+    Admin, AutomaticCertificate, KeyAlgorithm, KeyRotation, Listener, ManualCertificate, Protocol, Tls,
+};
 pub use memory::MemoryProfile;
 pub use plan::{Host, Notice, Plan};
 pub use problem::{Problem, Problems};
 pub use request::{Given, Request};
+pub use secret::{SecretBytes, SecretText};

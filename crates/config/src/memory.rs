@@ -1,9 +1,12 @@
 //! Memory profiles: how much memory publishes may take before publishers are slowed.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 const MIB: u64 = 1024 * 1024;
 
 /// How much memory the broker may use for messages on their way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 pub enum MemoryProfile {
     /// 16 MiB of publishes per partition, packets up to 4 MiB.
     Tiny,

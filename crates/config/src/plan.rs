@@ -1,15 +1,34 @@
 //! The checked plan: what the process will be.
 
+mod address;
+mod admin;
+mod cardinality;
+mod certificate;
+mod clients;
+mod diagnostics;
+mod flag_listeners;
+mod kept;
+mod listeners;
+mod namespace;
+mod settling;
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::value::{Reading, Whole};
+use flag_listeners::Unnamed;
+use settling::Settling;
+
+use crate::reading::Reading;
+use crate::resource::{self, Resources};
 use crate::{
-    Cardinality, ClientLimits, ClusterRecord, Durability, Listeners, LogLevel, MemoryProfile, Problems, Request, broker,
+    Admin, Cardinality, ClientLimits, ClusterRecord, Durability, EffectiveValue, Input, Listener, LogLevel,
+    MemoryProfile, Origin, Problems, SelfCheck, Traces,
 };
 
-/// What the plan depends on besides the request.
+/// What the plan depends on besides what was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Host {
     /// Processors this process may use.
@@ -28,13 +47,15 @@ impl fmt::Display for Notice {
     }
 }
 
-/// What the process will be. Fixed while it runs.
+/// What the process will be. What of it can change while it runs is in [`crate::Change`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     /// Where it keeps its state.
     pub data_dir: PathBuf,
-    /// Where it listens.
-    pub listeners: Listeners,
+    /// Where it listens. Never empty.
+    pub listeners: Vec<Listener>,
+    /// Where it answers for health, metrics and the API; `None` is nowhere.
+    pub admin: Option<Admin>,
     /// Frontend workers: threads that serve connections.
     pub workers: Cardinality,
     /// Partitions of the broker's state; a data directory keeps the number it was made with.
@@ -45,56 +66,133 @@ pub struct Plan {
     pub clients: ClientLimits,
     /// How much memory messages may take.
     pub memory: MemoryProfile,
+    /// Bound on the bytes of queued messages on disk, over all partitions; `None` has no bound.
+    pub queue_disk_bytes: Option<u64>,
     /// Time between two publications of `$SYS`; `None` is never.
     pub sys_interval: Option<Duration>,
     /// What the log tells.
     pub log_level: LogLevel,
+    /// How it tries itself; `None` is not at all.
+    pub self_check: Option<SelfCheck>,
+    /// What it keeps of traced operations; `None` is nothing.
+    pub traces: Option<Traces>,
+    /// The Kubernetes namespace that resources are in: a label of metrics, a part of names in certificates.
+    pub namespace: String,
     /// What may not be what was meant.
     pub notices: Vec<Notice>,
+    /// Every value, with where it came from.
+    pub values: Vec<EffectiveValue>,
 }
 
-const DEFAULT_SYS_INTERVAL_SECONDS: u64 = 10;
-const MAX_SYS_INTERVAL_SECONDS: u64 = 86_400;
-
 impl Plan {
-    /// Reads, checks and completes a request.
+    /// Reads, checks and completes what was asked for.
     ///
     /// # Errors
     /// Everything that is wrong with it, at once.
-    pub fn check(request: &Request, host: &Host) -> Result<Self, Problems> {
+    pub fn check(input: &Input, host: &Host) -> Result<Self, Problems> {
         let mut reading = Reading::default();
-        let mut notices = Vec::new();
-        let listeners = Listeners::read(request, &mut reading);
-        let workers = broker::workers(request, host, &mut reading);
-        let partitions = broker::partitions(request, host, &mut reading);
-        let durability = broker::durability(request, &mut reading);
-        let memory = reading.word(request.memory_profile.as_ref(), MemoryProfile::WORDS).unwrap_or_default();
-        let clients = ClientLimits::read(request, memory, &mut reading, &mut notices);
-        let sys_interval = sys_interval(request, &mut reading);
-        let log_level = reading.word(request.log_level.as_ref(), LogLevel::WORDS).unwrap_or_default();
-        if !reading.problems.is_empty() {
-            return Err(Problems(reading.problems));
+        let resources = resource::read(input, &mut reading);
+        let plan = Self::settle(input, host, &resources, &mut reading);
+        if !reading.is_sound() {
+            return Err(reading.problems());
         }
-        Ok(Self {
-            data_dir: request.data_dir(),
+        Ok(Self { notices: reading.notices, values: reading.values, ..plan })
+    }
+
+    /// The plan, as far as what was asked for is sound.
+    fn settle(input: &Input, host: &Host, resources: &Resources, reading: &mut Reading) -> Self {
+        let flags = &input.flags;
+        let namespace = namespace::settle(resources, reading);
+        let mut settling = Settling::new(flags, resources.broker.as_ref(), reading);
+        let data_dir = settling.data_dir();
+        let workers = cardinality::workers(&mut settling, host);
+        let partitions = cardinality::partitions(&mut settling, host);
+        cardinality::copies(&mut settling);
+        let durability = settling.durability();
+        let memory = settling.memory();
+        let clients = clients::settle(&mut settling, memory);
+        let queue_disk_bytes = settling.queue_disk_bytes();
+        let log_level = settling.log_level();
+        let self_check = diagnostics::self_check(&mut settling);
+        let traces = diagnostics::traces(&mut settling);
+        let sys_interval = diagnostics::sys_interval(&mut settling);
+        kept::settle(&mut settling);
+        let unnamed = if resources.listeners.is_empty() { Unnamed::Served } else { Unnamed::Left };
+        let addresses = flag_listeners::read(flags, unnamed, settling.reading);
+        let admin = admin::settle(&mut settling, addresses.admin, (&resources.objects, &namespace));
+        let listeners = listeners::settle(input, resources, (&addresses, &namespace), admin.as_ref(), reading);
+        let (notices, values) = (Vec::new(), Vec::new());
+        Self {
+            data_dir,
             listeners,
+            admin,
             workers,
             partitions,
             durability,
             clients,
             memory,
+            queue_disk_bytes,
             sys_interval,
             log_level,
+            self_check,
+            traces,
+            namespace,
             notices,
-        })
+            values,
+        }
+    }
+
+    /// This plan with the parts that only a restart changes taken from `started`: what a process that was started with
+    /// it runs once the rest of this plan is applied.
+    #[must_use]
+    pub fn under(self, started: &Self) -> Self {
+        Self {
+            data_dir: started.data_dir.clone(),
+            workers: started.workers,
+            partitions: started.partitions,
+            durability: started.durability,
+            namespace: started.namespace.clone(),
+            ..self
+        }
     }
 }
 
-fn sys_interval(request: &Request, reading: &mut Reading) -> Option<Duration> {
-    let allowed = Whole { range: 0..=MAX_SYS_INTERVAL_SECONDS, unit: "seconds (0 for never)" };
-    let seconds = reading.whole(request.sys_interval.as_ref(), &allowed).unwrap_or(DEFAULT_SYS_INTERVAL_SECONDS);
-    (seconds > 0).then(|| Duration::from_secs(seconds))
-}
+impl Settling<'_> {
+    fn data_dir(&mut self) -> PathBuf {
+        let origin = match self.flags.data_dir {
+            Some(_) => Origin::Flag("--data-dir".to_owned()),
+            None => Origin::Default,
+        };
+        let data_dir = self.flags.data_dir();
+        self.note_value("--data-dir".to_owned(), data_dir.display().to_string(), origin, None);
+        data_dir
+    }
 
-#[cfg(test)]
-mod tests;
+    fn memory(&mut self) -> MemoryProfile {
+        let flag = self.flag_word(self.flags.memory_profile.as_ref(), MemoryProfile::WORDS);
+        self.settle("memoryProfile", flag, self.spec.memory_profile).unwrap_or_default()
+    }
+
+    fn log_level(&mut self) -> LogLevel {
+        let flag = self.flag_word(self.flags.log_level.as_ref(), LogLevel::WORDS);
+        let file = self.spec.diagnostics.as_ref().and_then(|d| d.logs.as_ref()).and_then(|logs| logs.level);
+        self.settle("diagnostics.logs.level", flag, file).unwrap_or_default()
+    }
+
+    fn durability(&mut self) -> Durability {
+        let given = self.flags.durability.as_ref();
+        let word = self.reading.word(given, Durability::WORDS);
+        if let (Some(None), Some(given)) = (word, given) {
+            self.reading.refuse(given, "with one replica nothing would survive a restart; give async or fsync");
+        }
+        let flag = word.flatten().zip(given);
+        let file = self.spec.advanced.as_ref().and_then(|advanced| advanced.durability);
+        self.settle("advanced.durability", flag, file).unwrap_or_default()
+    }
+
+    fn queue_disk_bytes(&mut self) -> Option<u64> {
+        let buffer = self.spec.disk_backed_message_buffer.as_ref();
+        let bytes = buffer.and_then(|buffer| buffer.max_size).map(|size| size.bytes());
+        self.settle_shown("diskBackedMessageBuffer.maxSize", None, bytes, |bytes| format!("{bytes} bytes"))
+    }
+}

@@ -16,6 +16,12 @@ impl Given {
     pub fn flag(flag: &str, text: String) -> Self {
         Self { place: flag.to_owned(), text }
     }
+
+    /// Its place in the order of all: listeners, the broker's shape, the rest as they are read.
+    pub(crate) fn rank(&self) -> u32 {
+        let found = ORDER.iter().position(|flag| *flag == self.place);
+        u32::try_from(found.unwrap_or(ORDER.len())).unwrap_or(u32::MAX)
+    }
 }
 
 /// Everything that can be asked for; `None` asks for the default.
@@ -31,6 +37,8 @@ pub struct Request {
     pub ws: Option<Given>,
     /// Health and metrics over HTTP: `ADDR:PORT` (loopback) or `off`.
     pub admin: Option<Given>,
+    /// Address that listeners of resources, and default ones, bind: an IP address.
+    pub bind: Option<Given>,
     /// Frontend workers.
     pub workers: Option<Given>,
     /// Partitions of the broker's state.
@@ -62,6 +70,9 @@ pub struct Request {
     /// `error` to `trace`.
     pub log_level: Option<Given>,
 }
+
+/// The flags, in the order in which their problems are told.
+const ORDER: &[&str] = &["--mqtt", "--mqtts", "--ws", "--admin", "--bind", "--workers", "--partitions", "--durability"];
 
 const DEFAULT_DATA_DIR: &str = "./causeway-data";
 

@@ -8,14 +8,17 @@ mod acknowledge;
 mod answers;
 mod authenticate;
 mod connect;
+mod deadlines;
 mod end;
 mod publish;
 mod session;
 mod subscribe;
+mod traced;
 
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Buf;
@@ -23,8 +26,10 @@ use mqtt::{Frame, Packet, PacketType, Peer, ProtocolVersion, Split};
 use partition::{Epoch, Owner, PartitionId};
 use tokio::io::ReadBuf;
 
+use crate::entrance::Entrance;
 use crate::fault::Fault;
 use crate::outbound::{Outbound, Writer};
+use crate::spans::Operation;
 use crate::transport::Transport;
 use crate::worker::Worker;
 
@@ -61,7 +66,9 @@ pub(crate) enum Flow {
 
 pub(crate) struct Connection {
     pub owner: Owner,
+    /// Unspecified for a connection through memory.
     pub peer: SocketAddr,
+    pub entrance: Arc<Entrance>,
     pub inbound: RefCell<Inbound>,
     pub outbound: RefCell<Outbound>,
     transport: RefCell<Transport>,
@@ -77,8 +84,6 @@ pub(crate) struct Connection {
     end: Cell<Option<End>>,
     /// Retained reads to go on with when the client has taken what it has: (partition, encoded command).
     reads: RefCell<Vec<(PartitionId, Box<[u8]>)>>,
-    /// Of the session, once it is open.
-    epoch: Cell<Option<Epoch>>,
     /// Second by which the connection is cut, once it is ending.
     cut_at: Cell<u64>,
     /// Goodbye is said at the transport's level.
@@ -86,12 +91,14 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub fn new(owner: Owner, peer: SocketAddr, transport: Transport, now_s: u64) -> Self {
+    pub fn new(worker: &Worker, owner: Owner, peer: SocketAddr, entrance: Arc<Entrance>, transport: Transport) -> Self {
+        let now_s = worker.now_s();
         Self {
             owner,
             peer,
-            inbound: RefCell::new(Inbound::new(now_s)),
-            outbound: RefCell::new(Outbound::new()),
+            entrance,
+            inbound: RefCell::new(Inbound::new(now_s, worker.limits())),
+            outbound: RefCell::new(Outbound::new(worker.uncategorized())),
             transport: RefCell::new(transport),
             waker: RefCell::new(Waker::noop().clone()),
             dirty: Cell::new(false),
@@ -100,7 +107,6 @@ impl Connection {
             last_heard: Cell::new(now_s),
             end: Cell::new(None),
             reads: RefCell::new(Vec::new()),
-            epoch: Cell::new(None),
             cut_at: Cell::new(u64::MAX),
             is_shut: Cell::new(false),
         }
@@ -139,8 +145,13 @@ impl Connection {
         self.end.get().is_some()
     }
 
+    /// The session, once it is open, and also when it is closed already.
     pub fn session(&self) -> Option<Rc<Session>> {
-        self.inbound.borrow().session.clone()
+        self.outbound.borrow().session.clone()
+    }
+
+    fn epoch(&self) -> Option<Epoch> {
+        self.outbound.borrow().session.as_ref().map(|session| session.epoch)
     }
 
     fn poll_read(self: &Rc<Self>, worker: &Rc<Worker>, cx: &mut Context<'_>) {
@@ -216,9 +227,13 @@ impl Connection {
 
     /// Handles the whole packets at the front of `data` and returns how many bytes they took.
     fn handle_all(self: &Rc<Self>, worker: &Rc<Worker>, inbound: &mut Inbound, data: &[u8]) -> usize {
+        if matches!(inbound.phase, Phase::AwaitConnect) {
+            // Those that hold now are what CONNACK will promise.
+            inbound.limits = worker.limits();
+        }
         let mut used = 0;
         while used < data.len() {
-            let step = match mqtt::split(&data[used..], worker.limits.packet_size) {
+            let step = match mqtt::split(&data[used..], inbound.limits.packet_size) {
                 Ok(Split::Whole { frame, len }) => self.handle(worker, inbound, frame).map(|flow| (flow, len)),
                 Ok(Split::Partial { need }) => {
                     inbound.need = need;
@@ -271,8 +286,16 @@ impl Connection {
             Packet::PubRec(ack) => self.on_acknowledgement(worker, mqtt::AckKind::PubRec, ack),
             Packet::PubComp(ack) => self.on_acknowledgement(worker, mqtt::AckKind::PubComp, ack),
             Packet::PubRel(ack) => self.on_release(worker, inbound, ack),
-            Packet::Subscribe(subscribe) => self.on_subscribe(worker, inbound, subscribe),
-            Packet::Unsubscribe(unsubscribe) => self.on_unsubscribe(worker, inbound, unsubscribe),
+            Packet::Subscribe(subscribe) => {
+                let filters = subscribe.filters.iter().map(|(filter, _)| filter.as_str());
+                inbound.trace_request(worker, frame.body, (Operation::Subscribe, subscribe.id), filters);
+                self.on_subscribe(worker, inbound, subscribe)
+            }
+            Packet::Unsubscribe(unsubscribe) => {
+                let filters = unsubscribe.filters.iter().map(String::as_str);
+                inbound.trace_request(worker, frame.body, (Operation::Unsubscribe, unsubscribe.id), filters);
+                self.on_unsubscribe(worker, inbound, unsubscribe)
+            }
             Packet::PingReq => Ok(self.on_ping(worker)),
             Packet::Disconnect(disconnect) => self.on_disconnect(worker, inbound, disconnect),
             Packet::Auth(auth) => self.on_re_authentication(worker, inbound, auth),
@@ -297,7 +320,8 @@ impl Connection {
         write: impl FnOnce(&mut Outbound, &mut Writer<'_>) -> R,
     ) -> R {
         let mut spares = worker.spares.borrow_mut();
-        let mut writer = Writer { spares: &mut spares, counters: &worker.counters, now: worker.now() };
+        let mut writer =
+            Writer { spares: &mut spares, counters: &worker.counters, tracer: &worker.tracer, now: worker.now() };
         let result = write(&mut self.outbound.borrow_mut(), &mut writer);
         self.mark_dirty(worker);
         result
@@ -351,42 +375,6 @@ impl Connection {
         if walk_on {
             self.read_more_retained(worker);
         }
-    }
-
-    /// Whether the client has let more pass than the protocol or we allow; called by the worker's wheel.
-    ///
-    /// Returns the second in which to look again.
-    pub fn check_deadlines(self: &Rc<Self>, worker: &Rc<Worker>) -> u64 {
-        let now = worker.now_s();
-        if self.is_ending() {
-            if now >= self.cut_at.get() {
-                self.wake();
-            }
-            return self.cut_at.get().max(now + 1);
-        }
-        let mut inbound = self.inbound.borrow_mut();
-        let Some(session) = inbound.session.clone() else {
-            if now >= inbound.since_s + CONNECT_DEADLINE_S {
-                let opening = matches!(inbound.phase, Phase::Opening(_));
-                let fault = if opening { Fault::Unavailable } else { Fault::ConnectDeadline };
-                self.fail(worker, &mut inbound, fault);
-            }
-            return (inbound.since_s + CONNECT_DEADLINE_S).max(now + 1);
-        };
-        let Some(grace) = session.keep_alive_grace_s() else { return now + 3600 };
-        // What we do not read we cannot have heard.
-        let held_back =
-            self.stalled.get() || self.outbound.borrow().outbox.len() > UNTAKEN_BYTES && !self.blocked.get();
-        if held_back {
-            self.last_heard.set(now);
-        }
-        let late_at = self.last_heard.get() + grace;
-        if now >= late_at {
-            worker.counters.keep_alive_timeouts.add(1);
-            self.fail(worker, &mut inbound, Fault::KeepAlive);
-            return now + CLOSE_DEADLINE_S;
-        }
-        late_at
     }
 
     pub fn version(&self) -> ProtocolVersion {

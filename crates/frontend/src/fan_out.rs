@@ -7,6 +7,7 @@ use mqtt::{EncodedPublish, PacketId, ProtocolVersion, PublishHead, QoS};
 use partition::{Message, Timestamp};
 
 use crate::outbox::{Outbox, SHARE_FROM, Spares};
+use crate::spans::TraceParent;
 
 /// How a receiver gets the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +56,8 @@ pub(crate) struct FanOut<'a> {
     /// The message in its own right, for those who cannot take it now.
     owned: Option<Bytes>,
     shared_payload: Option<Bytes>,
+    /// Set if its deliveries are to become spans.
+    pub trace: Option<&'a TraceParent>,
 }
 
 impl<'a> FanOut<'a> {
@@ -76,6 +79,7 @@ impl<'a> FanOut<'a> {
             classes: Vec::new(),
             owned: None,
             shared_payload: None,
+            trace: None,
         }
     }
 

@@ -40,6 +40,8 @@ pub(crate) enum Fault {
     Memory,
     #[error("the server is shutting down")]
     ShuttingDown,
+    #[error("closed by whoever operates the broker")]
+    Administrative,
     #[error("the partition that holds the session does not answer")]
     Unavailable,
 }
@@ -64,7 +66,16 @@ impl Fault {
             Self::Memory | Self::TooManyFilters => ReasonCode::QuotaExceeded,
             Self::TakenOver => ReasonCode::SessionTakenOver,
             Self::ShuttingDown => ReasonCode::ServerShuttingDown,
+            Self::Administrative => ReasonCode::AdministrativeAction,
             Self::Unavailable => ReasonCode::ServerUnavailable,
+        }
+    }
+
+    /// The code of a CONNACK, which has none for why a server closes: try again later.
+    pub fn connack_reason(self) -> ReasonCode {
+        match self {
+            Self::ShuttingDown | Self::Administrative => ReasonCode::ServerUnavailable,
+            other => other.reason(),
         }
     }
 
@@ -75,6 +86,6 @@ impl Fault {
 
     /// Whether the client is at fault, hence worth a line in the log at `info`.
     pub fn is_clients(self) -> bool {
-        !matches!(self, Self::TakenOver | Self::ShuttingDown | Self::Unavailable)
+        !matches!(self, Self::TakenOver | Self::ShuttingDown | Self::Administrative | Self::Unavailable)
     }
 }

@@ -8,16 +8,22 @@
 //!
 //! A frontend keeps nothing that has to survive it. Each worker is a thread with its own runtime, connections and
 //! caches ([`worker`]); what workers share is counters, the memory pool and the partitions' subscription indexes.
+//! What can change while it runs (listeners, limits, where spans go) reaches a worker as a message ([`worker::Request`]),
+//! questions about clients ([`FrontendView`]) and the broker's own connections ([`Door`]) likewise.
 //! Not here: what MQTT packets look like (`mqtt`), who may do what (`auth`), what a session remembers (`partition`).
 
 mod aliases;
+mod categories;
 mod client_ids;
 mod connection;
 mod counters;
+mod door;
+mod entrance;
 mod fan_out;
 mod fault;
 mod keep_alive;
 mod listener;
+mod listening;
 mod outbound;
 mod outbox;
 mod own_ids;
@@ -27,11 +33,18 @@ mod receptions;
 mod routing;
 mod running;
 mod settings;
+mod spans;
 mod sys;
 mod transport;
+mod view;
 mod websocket;
 mod worker;
 
-pub use counters::{Counter, Counters, Totals};
-pub use running::{Frontend, StartError};
-pub use settings::{Limits, Listener, PartitionLink, Protocol, Settings, SysSettings, TlsSource};
+pub use categories::UNCATEGORIZED;
+pub use counters::{CategoryTotals, Totals};
+pub use door::Door;
+pub use listening::ListenError;
+pub use running::{Frontend, Reading, StartError};
+pub use settings::{Framing, Limits, Listener, PartitionLink, Protocol, Settings, SysSettings, TlsSource};
+pub use spans::{Operation, Span, SpanSink, channel as span_channel};
+pub use view::{ClientQuery, ClientView, FrontendView, MAX_PAGE, Page, ViewError};

@@ -1,21 +1,22 @@
 //! New connections: accepted on the first worker, dealt to all, brought through their handshake.
 
-use std::cell::Cell;
 use std::future::Future;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use crate::connection::{CONNECT_DEADLINE_S, Connection};
-use crate::settings::{Protocol, TlsSource};
+use crate::entrance::Entrance;
+use crate::settings::{Framing, Protocol, TlsSource};
 use crate::transport::Transport;
 use crate::websocket::WebSocket;
 use crate::worker::{FromPeer, Worker};
@@ -24,28 +25,21 @@ use crate::worker::{FromPeer, Worker};
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Accepts until it is dropped, dealing the connections to the workers in turn.
-pub(crate) async fn accept(worker: Rc<Worker>, listener: TcpListener, protocol: Protocol, turn: Rc<Cell<usize>>) {
-    let listener = match tokio::net::TcpListener::from_std(listener) {
-        Ok(listener) => listener,
-        Err(error) => {
-            tracing::error!(%error, "a listening socket cannot be used");
-            return;
-        }
-    };
+pub(crate) async fn accept(worker: Rc<Worker>, socket: TcpListener, entrance: Arc<Entrance>) {
     loop {
-        match listener.accept().await {
+        match socket.accept().await {
             Ok((stream, peer)) => {
                 worker.counters.connections_accepted.add(1);
-                let chosen = turn.get() % worker.peers.len();
-                turn.set(turn.get().wrapping_add(1));
+                let chosen = worker.listening.next_worker(worker.peers.len());
                 if chosen == usize::from(worker.id) {
-                    serve(&worker, stream, peer, &protocol);
+                    serve(&worker, stream, peer, &entrance);
                 } else if let Ok(stream) = stream.into_std() {
-                    worker.peers[chosen].send_one(FromPeer::Serve { stream, peer, protocol: protocol.clone() });
+                    let entrance = Arc::clone(&entrance);
+                    worker.peers[chosen].send_one(FromPeer::Serve { stream, peer, entrance });
                 }
             }
             Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
+                tracing::warn!(listener = &*entrance.name, %error, "cannot accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -53,54 +47,73 @@ pub(crate) async fn accept(worker: Rc<Worker>, listener: TcpListener, protocol: 
 }
 
 /// Serves a connection that was accepted by another worker.
-pub(crate) fn serve_std(worker: &Rc<Worker>, stream: std::net::TcpStream, peer: SocketAddr, protocol: &Protocol) {
+pub(crate) fn serve_std(worker: &Rc<Worker>, stream: std::net::TcpStream, peer: SocketAddr, entrance: &Arc<Entrance>) {
     match TcpStream::from_std(stream) {
-        Ok(stream) => serve(worker, stream, peer, protocol),
+        Ok(stream) => serve(worker, stream, peer, entrance),
         Err(error) => tracing::warn!(%error, "cannot serve a connection"),
     }
 }
 
-fn serve(worker: &Rc<Worker>, stream: TcpStream, peer: SocketAddr, protocol: &Protocol) {
+fn serve(worker: &Rc<Worker>, stream: TcpStream, peer: SocketAddr, entrance: &Arc<Entrance>) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, %error, "connection lost");
         return;
     }
-    match protocol {
-        Protocol::Mqtt => {
-            tokio::task::spawn_local(Serve::new(worker, peer, Transport::Tcp(stream)));
+    let handshake = Handshake { worker: Rc::clone(worker), peer, entrance: Arc::clone(entrance) };
+    let packet_size = worker.limits().packet_size;
+    let Protocol { framing, tls } = &entrance.protocol;
+    match (framing, tls.clone()) {
+        (Framing::Mqtt, None) => spawn(worker, peer, Arc::clone(entrance), Transport::Tcp(stream)),
+        (Framing::Mqtt, Some(source)) => {
+            handshake.spawn(async { Ok(Transport::Tls(Box::new(accept_tls(stream, source).await?))) });
         }
-        Protocol::MqttTls(source) => {
-            let handshake = accept_tls(stream, Arc::clone(source));
-            tokio::task::spawn_local(shake_hands(Rc::clone(worker), peer, handshake));
-        }
-        Protocol::WebSocket => {
-            let limit = worker.limits.packet_size;
-            let handshake = async move { Ok(Transport::WebSocket(Box::new(WebSocket::accept(stream, limit).await?))) };
-            tokio::task::spawn_local(shake_hands(Rc::clone(worker), peer, handshake));
-        }
+        (Framing::WebSockets, None) => handshake.spawn(async move {
+            let socket = WebSocket::accept(stream, packet_size).await?;
+            Ok(Transport::WebSocket(Box::new(socket)))
+        }),
+        (Framing::WebSockets, Some(source)) => handshake.spawn(async move {
+            let socket = WebSocket::accept(accept_tls(stream, source).await?, packet_size).await?;
+            Ok(Transport::SecureWebSocket(Box::new(socket)))
+        }),
     }
+}
+
+/// Begins the task of a connection whose transport is ready.
+pub(crate) fn spawn(worker: &Rc<Worker>, peer: SocketAddr, entrance: Arc<Entrance>, transport: Transport) {
+    let connection = worker.admit(peer, entrance, transport);
+    tokio::task::spawn_local(Serve { worker: Rc::clone(worker), connection });
 }
 
 /// The configuration is chosen when the ClientHello is known, so that one with other protocols in its ALPN list than
 /// `mqtt` is not refused.
-async fn accept_tls(stream: TcpStream, source: TlsSource) -> io::Result<Transport> {
+async fn accept_tls(stream: TcpStream, source: TlsSource) -> io::Result<TlsStream<TcpStream>> {
     let start = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream).await?;
     let configuration = source(&start.client_hello());
-    Ok(Transport::Tls(Box::new(start.into_stream(configuration).await?)))
+    start.into_stream(configuration).await
 }
 
-/// A handshake, then a task of its own for the connection, so that the handshake's memory goes.
-async fn shake_hands(
+/// What is to become a connection.
+struct Handshake {
     worker: Rc<Worker>,
     peer: SocketAddr,
-    handshake: impl Future<Output = io::Result<Transport>> + 'static,
-) {
-    match timeout(Duration::from_secs(CONNECT_DEADLINE_S), handshake).await {
-        Ok(Ok(transport)) => {
-            tokio::task::spawn_local(Serve::new(&worker, peer, transport));
+    entrance: Arc<Entrance>,
+}
+
+impl Handshake {
+    fn spawn(self, transport: impl Future<Output = io::Result<Transport>> + 'static) {
+        tokio::task::spawn_local(self.wait_for(transport));
+    }
+
+    /// The handshake, then a task of its own for the connection, so that the handshake's memory goes.
+    async fn wait_for(self, transport: impl Future<Output = io::Result<Transport>>) {
+        let Self { worker, peer, entrance } = self;
+        match timeout(Duration::from_secs(CONNECT_DEADLINE_S), transport).await {
+            Ok(Ok(transport)) => spawn(&worker, peer, entrance, transport),
+            Ok(Err(error)) => tracing::info!(%peer, listener = &*entrance.name, %error, "handshake failed"),
+            Err(_) => {
+                tracing::info!(%peer, listener = &*entrance.name, "handshake not done within {CONNECT_DEADLINE_S} s");
+            }
         }
-        Ok(Err(error)) => tracing::info!(%peer, %error, "handshake failed"),
-        Err(_) => tracing::info!(%peer, "handshake not done within {CONNECT_DEADLINE_S} s"),
     }
 }
 
@@ -108,12 +121,6 @@ async fn shake_hands(
 struct Serve {
     worker: Rc<Worker>,
     connection: Rc<Connection>,
-}
-
-impl Serve {
-    fn new(worker: &Rc<Worker>, peer: SocketAddr, transport: Transport) -> Self {
-        Self { worker: Rc::clone(worker), connection: worker.admit(peer, transport) }
-    }
 }
 
 impl Future for Serve {

@@ -1,30 +1,34 @@
 //! What a client is owed: the messages in flight to it, those that wait for its window, the bytes in its outbox.
 
 mod acknowledged;
+mod waiting;
 
 use std::collections::{HashMap, VecDeque};
+use std::num::NonZeroU32;
+use std::rc::Rc;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use mqtt::{PacketId, ProtocolVersion, QoS};
-use partition::{Delivery, Message, PartitionId, SessionSlot, Step, SubscriptionIds, Timestamp};
+use partition::{Delivery, PartitionId, SessionSlot, Step, Timestamp};
 
 use crate::aliases::OutgoingAliases;
-use crate::counters::Counters;
+use crate::connection::Session;
+use crate::counters::{CategoryCounters, Counters};
 use crate::fan_out::{FanOut, Manner, Personal};
 use crate::outbox::{Outbox, Spares};
 use crate::own_ids::{Awaiting, OwnIds};
+use crate::spans::{TraceParent, Tracer};
+use waiting::{Source, Waiting};
 
 /// Bytes that may wait for a client before further QoS 0 messages for it are dropped.
 const QOS0_BACKLOG_BYTES: usize = 8 * 1024 * 1024;
-
-/// What a queue element costs beside its bytes.
-const WAITING_OVERHEAD: usize = 96;
 
 /// What a connection borrows from its worker to write.
 pub(crate) struct Writer<'a> {
     pub spares: &'a mut Spares,
     pub counters: &'a Counters,
+    pub tracer: &'a Tracer,
     pub now: Timestamp,
 }
 
@@ -72,25 +76,6 @@ pub(crate) struct Shared {
     pub body: Bytes,
 }
 
-enum Source {
-    Own { share: Option<Arc<str>> },
-    Entry { entry: EntryRef, packet_id: PacketId, dup: bool },
-}
-
-struct Waiting {
-    body: Bytes,
-    qos: QoS,
-    retain: bool,
-    subscription_ids: SubscriptionIds,
-    source: Source,
-}
-
-impl Waiting {
-    fn bytes(&self) -> usize {
-        self.body.len() + WAITING_OVERHEAD
-    }
-}
-
 /// What a partition is to be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Told {
@@ -101,6 +86,10 @@ pub(crate) struct Told {
 pub(crate) struct Outbound {
     pub outbox: Outbox,
     pub version: ProtocolVersion,
+    /// Whose connection it is, once the session is open, and also when it is closed already.
+    pub session: Option<Rc<Session>>,
+    /// Counts what this client gets.
+    pub category: Arc<CategoryCounters>,
     maximum_packet_size: usize,
     /// The client's Receive Maximum.
     window: u16,
@@ -116,7 +105,7 @@ pub(crate) struct Outbound {
 /// What CONNECT said about what may be sent.
 pub(crate) struct ClientLimits {
     pub version: ProtocolVersion,
-    pub maximum_packet_size: Option<u32>,
+    pub maximum_packet_size: Option<NonZeroU32>,
     pub receive_maximum: u16,
     pub topic_alias_maximum: u16,
     pub persistent: bool,
@@ -124,10 +113,12 @@ pub(crate) struct ClientLimits {
 
 impl Outbound {
     /// Before CONNECT only an outbox.
-    pub fn new() -> Self {
+    pub fn new(category: Arc<CategoryCounters>) -> Self {
         Self {
             outbox: Outbox::default(),
             version: ProtocolVersion::V5,
+            session: None,
+            category,
             maximum_packet_size: usize::MAX,
             window: u16::MAX,
             in_flight: 0,
@@ -141,12 +132,31 @@ impl Outbound {
 
     pub fn set_limits(&mut self, limits: &ClientLimits) {
         self.version = limits.version;
-        self.maximum_packet_size = limits.maximum_packet_size.map_or(usize::MAX, |n| n as usize);
+        self.set_maximum_packet_size(limits.maximum_packet_size);
         self.window = limits.receive_maximum;
         self.aliases = OutgoingAliases::new(limits.topic_alias_maximum);
         if limits.persistent {
             self.ids = InFlight::Entries(HashMap::default());
         }
+    }
+
+    /// Bytes of the longest packet that the client takes.
+    pub fn set_maximum_packet_size(&mut self, bytes: Option<NonZeroU32>) {
+        self.maximum_packet_size = bytes.map_or(usize::MAX, |bytes| bytes.get() as usize);
+    }
+
+    /// Appends what `encode` writes unless the client does not take so much (MQTT-3.1.2-24); false if it does not.
+    pub fn append_if_it_fits(&mut self, writer: &mut Writer<'_>, encode: impl FnOnce(&mut BytesMut)) -> bool {
+        let buffer = self.outbox.buffer(writer.spares);
+        let start = buffer.len();
+        encode(buffer);
+        let fits = buffer.len() - start <= self.maximum_packet_size;
+        if fits {
+            writer.counters.packets_sent.add(u64::from(buffer.len() > start));
+        } else {
+            buffer.truncate(start);
+        }
+        fits
     }
 
     /// Whether the client takes a SUBACK or UNSUBACK of so many codes (MQTT-3.1.2-24).
@@ -164,6 +174,16 @@ impl Outbound {
     /// Whether the client takes a packet of this many bytes.
     pub fn may_send(&self, bytes: usize) -> bool {
         bytes <= self.maximum_packet_size
+    }
+
+    /// QoS 1 and 2 messages that the client has not acknowledged.
+    pub fn in_flight(&self) -> u16 {
+        self.in_flight
+    }
+
+    /// The client's Receive Maximum, within the server's bound.
+    pub fn receive_maximum(&self) -> u16 {
+        self.window
     }
 
     /// Whether a QoS 1 or 2 message would have to wait.
@@ -242,53 +262,9 @@ impl Outbound {
         Delivered::Waits
     }
 
-    fn wait(&mut self, waiting: Waiting) {
-        self.waiting_bytes += waiting.bytes();
-        self.waiting.push_back(waiting);
-    }
-
-    /// Sends what waits, as far as the window allows. Entries that turn out undeliverable are added to `told`.
-    pub fn pump(&mut self, writer: &mut Writer<'_>, told: &mut Vec<Told>) {
-        while self.in_flight < self.window {
-            if matches!(&self.ids, InFlight::Own { ids, .. } if ids.is_full()) {
-                return;
-            }
-            let Some(waiting) = self.waiting.pop_front() else {
-                if self.waiting.capacity() > 64 {
-                    self.waiting = VecDeque::new();
-                }
-                return;
-            };
-            self.waiting_bytes -= waiting.bytes();
-            let delivered = self.send_waiting(&waiting, writer);
-            if let (Delivered::Dropped, Source::Entry { entry, .. }) = (delivered, &waiting.source) {
-                told.push(Told { entry: *entry, step: Step::Done });
-            }
-        }
-    }
-
-    fn send_waiting(&mut self, waiting: &Waiting, writer: &mut Writer<'_>) -> Delivered {
-        let Ok(message) = Message::parse(&waiting.body) else {
-            debug_assert!(false, "a kept message was encoded by us");
-            return Delivered::Dropped;
-        };
-        let mut fan_out = FanOut::kept(&message, &waiting.body, writer.now);
-        if fan_out.is_expired() {
-            writer.counters.expired_dropped.add(1);
-            return Delivered::Dropped;
-        }
-        let manner = Manner { qos: waiting.qos, retain: waiting.retain, subscription_ids: &waiting.subscription_ids };
-        match &waiting.source {
-            Source::Own { share } => self.send_own(&mut fan_out, manner, share.as_ref(), writer),
-            Source::Entry { entry, packet_id, dup } => {
-                self.send_entry(&mut fan_out, manner, *entry, *packet_id, *dup, writer)
-            }
-        }
-    }
-
     fn send_qos0(&mut self, fan_out: &mut FanOut<'_>, manner: Manner<'_>, writer: &mut Writer<'_>) -> Delivered {
         if self.backlog() > QOS0_BACKLOG_BYTES {
-            writer.counters.qos0_dropped_outgoing.add(1);
+            self.category.qos0_dropped_outgoing.add(1);
             return Delivered::Dropped;
         }
         self.write(fan_out, manner, None, false, writer)
@@ -366,11 +342,18 @@ impl Outbound {
         if let (Some(alias), Some(aliases)) = (alias, &mut self.aliases) {
             aliases.told(fan_out.topic, alias);
         }
-        let counters = writer.counters;
-        counters.packets_sent.add(1);
-        counters.publishes_sent.add(1);
-        counters.payload_bytes_sent.add(fan_out.payload.len() as u64);
+        self.category.publishes_sent.add(1);
+        self.category.payload_bytes_sent.add(fan_out.payload.len() as u64);
+        if let Some(trace) = fan_out.trace {
+            self.trace(writer, trace, fan_out.topic);
+        }
         Delivered::Sent
+    }
+
+    #[cold]
+    fn trace(&self, writer: &Writer<'_>, trace: &TraceParent, topic: &str) {
+        let client_id = self.session.as_ref().map_or("", |session| session.client_id());
+        writer.tracer.delivered(*trace, client_id, topic);
     }
 
     /// Messages for shared subscriptions that the client has not acknowledged, oldest first, in flight and waiting.

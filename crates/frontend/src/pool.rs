@@ -4,13 +4,24 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 pub(crate) struct Pool {
     used: AtomicI64,
-    pressure_from: i64,
+    pressure_from: AtomicI64,
 }
 
 impl Pool {
     /// From `pressure_from` bytes on, publishes that would have to wait are refused or slowed.
     pub fn new(pressure_from: u64) -> Self {
-        Self { used: AtomicI64::new(0), pressure_from: i64::try_from(pressure_from).unwrap_or(i64::MAX) }
+        let pool = Self { used: AtomicI64::new(0), pressure_from: AtomicI64::new(0) };
+        pool.set_pressure_from(pressure_from);
+        pool
+    }
+
+    /// Moves the bound while messages wait.
+    pub fn set_pressure_from(&self, bytes: u64) {
+        self.pressure_from.store(i64::try_from(bytes).unwrap_or(i64::MAX), Ordering::Relaxed);
+    }
+
+    pub fn pressure_from(&self) -> u64 {
+        u64::try_from(self.pressure_from.load(Ordering::Relaxed)).unwrap_or(0)
     }
 
     /// Adds (or takes away) bytes. Workers call it once per turn with the sum of the turn.
@@ -21,7 +32,7 @@ impl Pool {
     }
 
     pub fn is_under_pressure(&self) -> bool {
-        self.used.load(Ordering::Relaxed) >= self.pressure_from
+        self.used.load(Ordering::Relaxed) >= self.pressure_from.load(Ordering::Relaxed)
     }
 
     pub fn used_bytes(&self) -> u64 {
@@ -34,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pressure_begins_at_its_bound_and_ends_below() {
+    fn pressure_begins_at_its_bound_and_ends_below_wherever_that_is_moved() {
         let pool = Pool::new(750);
         pool.add(749);
         assert!(!pool.is_under_pressure());
@@ -42,5 +53,7 @@ mod tests {
         assert!(pool.is_under_pressure());
         pool.add(-1);
         assert!(!pool.is_under_pressure());
+        pool.set_pressure_from(700);
+        assert!(pool.is_under_pressure());
     }
 }

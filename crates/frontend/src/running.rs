@@ -1,10 +1,11 @@
-//! A running frontend: its worker threads, from start to drain.
+//! A running frontend: its worker threads, from start to drain, and what can be changed meanwhile.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -15,19 +16,28 @@ use tokio::sync::watch;
 use tokio::task::yield_now;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
+use crate::categories::Categories;
 use crate::client_ids::ClientIds;
-use crate::counters::{Counters, Totals};
+use crate::counters::{CategoryTotals, Counters, Totals};
+use crate::door::Door;
+use crate::entrance::Entrance;
 use crate::listener;
+use crate::listening::ListenError;
 use crate::pool::Pool;
-use crate::settings::{Listener, Settings};
+use crate::settings::{Limits, Listener, Settings};
+use crate::spans::SpanSink;
 use crate::sys::Sys;
-use crate::worker::{FromPeer, Shared, Worker};
+use crate::view::FrontendView;
+use crate::worker::{FromPeer, Request, Shared, Worker};
 
 /// How long clients have for taking their last bytes when the frontend stops.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(5);
 
 /// How often those who wait for room look again.
 const ROOM_PAUSE: Duration = Duration::from_millis(5);
+
+/// How long a listener may take to be added or removed.
+pub(crate) const REQUEST_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Only one frontend in a process so far.
 const FRONTEND: u16 = 0;
@@ -37,6 +47,21 @@ const FRONTEND: u16 = 0;
 pub enum StartError {
     #[error("cannot start a worker: {0}")]
     Worker(#[from] io::Error),
+    #[error(transparent)]
+    Listener(#[from] ListenError),
+}
+
+/// The frontend's figures at one moment.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    /// Of all clients.
+    pub totals: Totals,
+    /// The same of the clients of each category, those that are counted apart; ordered by name.
+    pub categories: Vec<(Arc<str>, CategoryTotals)>,
+    /// Bytes of messages that wait for clients.
+    pub buffered_bytes: u64,
+    /// Bytes of them from which on publishes are refused or slowed.
+    pub back_pressure_bytes: u64,
 }
 
 /// Worker threads that serve clients until [`Frontend::stop`].
@@ -48,48 +73,126 @@ pub struct Frontend {
 
 impl Frontend {
     /// Starts the workers, which accept from the listeners at once.
+    ///
+    /// # Errors
+    /// The system gives no threads, a socket cannot be used, or two listeners have one name.
     pub fn start(settings: Settings) -> Result<Self, StartError> {
-        let mut listeners = settings.listeners;
         let workers = settings.answers.len();
         let (peers, mailboxes): (Vec<_>, Vec<_>) = (0..workers).map(|_| mailbox::channel()).unzip();
         let shared = Arc::new(Shared {
             frontend: FRONTEND,
             slots: SlotTable::even(settings.partitions.len() as u16),
-            limits: settings.limits,
             policy: settings.policy,
             methods: settings.methods,
             pool: Pool::new(settings.back_pressure_bytes),
             sys: Sys::new(settings.sys),
             partitions: settings.partitions,
             counters: (0..workers).map(|_| Arc::new(Counters::default())).collect(),
+            categories: Categories::default(),
+            internal: Arc::new(Entrance::internal()),
             waiting: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
             peers,
             client_ids: ClientIds::new()?,
         });
         let (stop, stopped) = watch::channel(false);
-        let mut threads = Vec::new();
+        let mut frontend = Self { stop, threads: Vec::new(), shared };
         for (id, (answers, peers)) in settings.answers.into_iter().zip(mailboxes).enumerate() {
             let start = Start {
                 id: id as u16,
-                shared: Arc::clone(&shared),
+                shared: Arc::clone(&frontend.shared),
+                limits: settings.limits.clone(),
+                spans: settings.spans.clone(),
                 answers,
                 peers,
-                listeners: if id == 0 { std::mem::take(&mut listeners) } else { Vec::new() },
                 stopped: stopped.clone(),
             };
             let thread = std::thread::Builder::new().name(format!("worker-{id}"));
-            threads.push(thread.spawn(move || start.run())?);
+            frontend.threads.push(thread.spawn(move || start.run())?);
         }
-        Ok(Self { stop, threads, shared })
+        for listener in settings.listeners {
+            if let Err(error) = frontend.listen(listener) {
+                frontend.stop();
+                return Err(error.into());
+            }
+        }
+        Ok(frontend)
     }
 
-    /// Reads all workers' counters, added up, and the bytes of messages that wait for clients.
-    pub fn totals(&self) -> impl Fn() -> (Totals, u64) + Send + Sync + use<> {
+    /// Accepts from one more socket.
+    ///
+    /// # Errors
+    /// There is a listener of this name, the socket cannot be used, or no answer within five seconds.
+    pub fn listen(&self, listener: Listener) -> Result<(), ListenError> {
+        let (waiter, answer) = sync_channel(1);
+        self.shared.request(0, Request::Listen(listener, waiter));
+        answer.recv_timeout(REQUEST_DEADLINE).unwrap_or_else(|error| Err(unanswered(error)))
+    }
+
+    /// Stops accepting from a listener, whose socket is closed when this returns, and ends the connections that came by
+    /// it: DISCONNECT 0x98 where their version has one, wills published.
+    ///
+    /// # Errors
+    /// There is no listener of this name, or no answer within five seconds.
+    pub fn unlisten(&self, name: &str) -> Result<(), ListenError> {
+        let (waiter, answer) = sync_channel(1);
+        self.shared.request(0, Request::Unlisten(name.into(), waiter));
+        answer.recv_timeout(REQUEST_DEADLINE).unwrap_or_else(|error| Err(unanswered(error)))
+    }
+
+    /// Sets the bounds for CONNECTs from now on; who is connected keeps those of its own CONNECT.
+    ///
+    /// Returns when all workers go by them, after five seconds at the latest: a worker that is that late will when it gets
+    /// to it.
+    pub fn set_limits(&self, limits: &Limits) {
+        let workers = self.shared.peers.len();
+        let (waiter, known) = sync_channel(workers);
+        self.request_all(|| Request::SetLimits(limits.clone(), waiter.clone()));
+        let deadline = std::time::Instant::now() + REQUEST_DEADLINE;
+        for _ in 0..workers {
+            let left = deadline.saturating_duration_since(std::time::Instant::now());
+            if known.recv_timeout(left).is_err() {
+                tracing::warn!("a worker has not taken its new limits within {} s", REQUEST_DEADLINE.as_secs());
+                return;
+            }
+        }
+    }
+
+    /// Sets how many bytes of messages may wait for clients before publishes that would add to them are refused or slowed.
+    pub fn set_back_pressure(&self, bytes: u64) {
+        self.shared.pool.set_pressure_from(bytes);
+    }
+
+    /// Sets how often `$SYS` is published: at once, then in this interval. `None` ends it, and forgets the values.
+    pub fn set_sys_interval(&self, interval: Option<Duration>) {
+        self.shared.sys.set_interval(interval);
+    }
+
+    /// Sets where spans go; `None` records no more.
+    pub fn set_spans(&self, sink: Option<SpanSink>) {
+        self.request_all(|| Request::SetSpans(sink.clone()));
+    }
+
+    fn request_all(&self, request: impl Fn() -> Request) {
+        (0..self.shared.peers.len()).for_each(|worker| self.shared.request(worker, request()));
+    }
+
+    /// For the broker's own clients.
+    pub fn door(&self) -> Door {
+        Door { shared: Arc::clone(&self.shared), stopped: self.stop.subscribe() }
+    }
+
+    /// For questions about clients.
+    pub fn view(&self) -> FrontendView {
+        FrontendView { shared: Arc::clone(&self.shared), stopped: self.stop.subscribe() }
+    }
+
+    /// Reads all workers' counters, added up.
+    pub fn totals(&self) -> impl Fn() -> Reading + Send + Sync + use<> {
         let shared = Arc::clone(&self.shared);
         move || {
-            let mut totals = Totals::default();
-            shared.counters.iter().for_each(|worker| totals.add(worker));
-            (totals, shared.pool.used_bytes())
+            let (totals, categories) = shared.totals();
+            let (buffered_bytes, back_pressure_bytes) = (shared.pool.used_bytes(), shared.pool.pressure_from());
+            Reading { totals, categories, buffered_bytes, back_pressure_bytes }
         }
     }
 
@@ -105,13 +208,21 @@ impl Frontend {
     }
 }
 
+fn unanswered(error: RecvTimeoutError) -> ListenError {
+    match error {
+        RecvTimeoutError::Timeout => ListenError::Unanswered,
+        RecvTimeoutError::Disconnected => ListenError::Stopping,
+    }
+}
+
 /// What a worker's thread begins with.
 struct Start {
     id: u16,
     shared: Arc<Shared>,
+    limits: Limits,
+    spans: Option<SpanSink>,
     answers: mailbox::Receiver<Answer>,
     peers: mailbox::Receiver<FromPeer>,
-    listeners: Vec<Listener>,
     stopped: watch::Receiver<bool>,
 }
 
@@ -143,16 +254,8 @@ impl Start {
     }
 
     async fn serve(mut self) {
-        let worker = Worker::new(self.id, self.shared);
+        let worker = Worker::new(self.id, self.shared, self.limits, self.spans);
         WORKER.set(Some(Rc::clone(&worker)));
-        let turn = Rc::new(Cell::new(0));
-        let accepting: Vec<_> = self
-            .listeners
-            .drain(..)
-            .map(|Listener { socket, protocol }| {
-                tokio::task::spawn_local(listener::accept(Rc::clone(&worker), socket, protocol, Rc::clone(&turn)))
-            })
-            .collect();
         let mut tasks = vec![
             tokio::task::spawn_local(take_answers(Rc::clone(&worker), self.answers)),
             tokio::task::spawn_local(take_from_peers(Rc::clone(&worker), self.peers)),
@@ -163,9 +266,7 @@ impl Start {
         }
         // An error means that the frontend itself is gone.
         let _ = self.stopped.wait_for(|stopped| *stopped).await;
-        for task in accepting {
-            task.abort();
-        }
+        worker.listening.stop();
         drain(&worker).await;
         for task in tasks {
             task.abort();
@@ -202,7 +303,8 @@ async fn take_from_peers(worker: Rc<Worker>, mut peers: mailbox::Receiver<FromPe
         for from_peer in taken.drain(..) {
             match from_peer {
                 FromPeer::Deliver(remote) => worker.on_remote(remote),
-                FromPeer::Serve { stream, peer, protocol } => listener::serve_std(&worker, stream, peer, &protocol),
+                FromPeer::Serve { stream, peer, entrance } => listener::serve_std(&worker, stream, peer, &entrance),
+                FromPeer::Request(request) => worker.on_request(*request),
             }
         }
         if worker.count_messages(count) {

@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use auth::{EnhancedMethods, Policy};
 use link::{inbox, mailbox};
-use partition::{Answer, Routes};
+use partition::{Answer, Routes, Timestamp};
 use rustls::ServerConfig;
 use rustls::server::ClientHello;
+
+use crate::spans::SpanSink;
 
 /// Everything a frontend needs.
 pub struct Settings {
@@ -17,8 +19,9 @@ pub struct Settings {
     pub limits: Limits,
     /// Publishes that would have to wait are refused or slowed while messages that wait for clients take this much memory.
     pub back_pressure_bytes: u64,
-    /// `None` publishes nothing below `$SYS`.
-    pub sys: Option<SysSettings>,
+    pub sys: SysSettings,
+    /// Where spans of traced operations go; `None` records none.
+    pub spans: Option<SpanSink>,
     pub policy: Policy,
     pub methods: EnhancedMethods,
     /// One receiver per worker: where partitions answer.
@@ -29,7 +32,8 @@ pub struct Settings {
 
 /// What `$SYS` needs to know.
 pub struct SysSettings {
-    pub interval: Duration,
+    /// `None` publishes nothing below `$SYS`.
+    pub interval: Option<Duration>,
     /// `$SYS/broker/version`.
     pub version: String,
     /// All partitions' counters, added up.
@@ -43,23 +47,36 @@ pub struct PartitionLink {
     pub routes: Arc<Routes>,
 }
 
-/// A socket to accept from: bound, listening, non-blocking.
+/// A socket to accept from.
 pub struct Listener {
+    /// Of no other listener of the frontend.
+    pub name: Arc<str>,
+    /// Bound, listening, non-blocking.
     pub socket: TcpListener,
     pub protocol: Protocol,
+}
+
+/// What is spoken below MQTT.
+#[derive(Clone)]
+pub struct Protocol {
+    pub framing: Framing,
+    /// `None` is without TLS.
+    pub tls: Option<TlsSource>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// MQTT packets and nothing around them.
+    Mqtt,
+    /// MQTT packets in binary WebSocket frames.
+    WebSockets,
 }
 
 /// Gives the TLS configuration for a handshake; certificates may change while connections stay.
 pub type TlsSource = Arc<dyn Fn(&ClientHello<'_>) -> Arc<ServerConfig> + Send + Sync>;
 
-#[derive(Clone)]
-pub enum Protocol {
-    Mqtt,
-    MqttTls(TlsSource),
-    WebSocket,
-}
-
-/// Upper bounds of what clients may ask for; what is above is clamped and said so in CONNACK.
+/// Upper bounds of what clients may ask for; what is above is clamped and said so in CONNACK. A connection keeps those of
+/// its CONNECT.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Seconds; `u32::MAX` is no bound. A 3.1.1 session with clean session 0 expires after this long.
@@ -78,4 +95,27 @@ pub struct Limits {
     pub topic_alias_maximum: u16,
     /// Messages that may wait for one persistent session before the oldest is dropped; 0 is no limit.
     pub queue_length: u64,
+}
+
+impl Limits {
+    /// Seconds of the keep alive that a client gets.
+    pub(crate) fn keep_alive(&self, asked: u16) -> u16 {
+        match self.keep_alive.map(NonZeroU16::get) {
+            Some(bound) if asked == 0 || asked > bound => bound,
+            _ => asked,
+        }
+    }
+
+    /// Seconds until a message expires: what its publisher asks, within the server's bound.
+    pub(crate) fn message_expiry(&self, asked: Option<u32>) -> Option<u32> {
+        match (asked, self.message_expiry) {
+            (Some(asked), Some(bound)) => Some(asked.min(bound)),
+            (asked, bound) => asked.or(bound),
+        }
+    }
+
+    /// When a message that is published `now` expires.
+    pub(crate) fn expires(&self, asked: Option<u32>, now: Timestamp) -> Option<Timestamp> {
+        self.message_expiry(asked).map(|seconds| Timestamp(now.0 + u64::from(seconds) * 1000))
+    }
 }

@@ -10,25 +10,35 @@ use std::time::{Duration, Instant};
 
 use auth::PublishPermit;
 use mqtt::QoS;
+use tokio::sync::watch;
 
 use crate::connection::Connection;
 use crate::counters::Totals;
 use crate::fan_out::{FanOut, Manner};
 use crate::settings::SysSettings;
-use crate::worker::Worker;
+use crate::worker::{Shared, Worker};
 
 /// Windows of the load averages, in minutes.
 const WINDOWS_MIN: [u32; 3] = [1, 5, 15];
 
 pub(crate) struct Sys {
-    settings: Option<SysSettings>,
+    version: String,
+    partitions: Box<dyn Fn() -> partition::Counters + Send + Sync>,
+    /// `None` publishes nothing.
+    interval: watch::Sender<Option<Duration>>,
     started: Instant,
     values: Mutex<BTreeMap<String, String>>,
 }
 
 impl Sys {
-    pub fn new(settings: Option<SysSettings>) -> Self {
-        Self { settings, started: Instant::now(), values: Mutex::default() }
+    pub fn new(settings: SysSettings) -> Self {
+        let SysSettings { interval, version, partitions } = settings;
+        let (interval, _) = watch::channel(interval);
+        Self { version, partitions, interval, started: Instant::now(), values: Mutex::default() }
+    }
+
+    pub fn set_interval(&self, interval: Option<Duration>) {
+        self.interval.send_replace(interval);
     }
 
     fn matching(&self, filter: &str) -> Vec<(String, String)> {
@@ -60,33 +70,54 @@ impl Worker {
 
 /// Publishes until it is dropped; on one worker.
 pub(crate) async fn publish(worker: Rc<Worker>) {
-    let Some(settings) = &worker.shared.sys.settings else { return };
-    let mut loads = Loads::default();
-    let mut clients_maximum = 0;
-    let mut last = (Instant::now(), Totals::default());
-    let mut first = true;
+    let sys = &worker.shared.sys;
+    let mut interval = sys.interval.subscribe();
+    let mut figures = Figures::default();
     loop {
-        let mut totals = Totals::default();
-        for counters in &worker.shared.counters {
-            totals.add(counters);
-        }
-        clients_maximum = clients_maximum.max(totals.clients);
-        let elapsed = last.0.elapsed();
-        if !first {
-            loads.update(&last.1, &totals, elapsed);
-        }
-        first = false;
-        last = (Instant::now(), totals);
-        let uptime = worker.shared.sys.started.elapsed();
-        let partitions = (settings.partitions)();
-        let values = values(&settings.version, uptime, &totals, &partitions, clients_maximum, &loads);
+        let every = *interval.borrow_and_update();
+        let values = every.map_or_else(BTreeMap::new, |_| figures.values(&worker.shared));
         worker.look_at_the_clock();
-        for (topic, value) in worker.shared.sys.replace(values) {
+        for (topic, value) in sys.replace(values) {
             let route = worker.route(&topic);
             let mut fan_out = FanOut::live(&topic, [&[]; 3], value.as_bytes(), None, worker.now());
             worker.deliver(PublishPermit::broker(), &route, "", QoS::AtMostOnce, &mut fan_out);
         }
-        tokio::time::sleep(settings.interval).await;
+        let pause = async {
+            match every {
+                Some(every) => tokio::time::sleep(every).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            // Both are cancel safe.
+            () = pause => {}
+            changed = interval.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// What the values are made of beside the counters themselves.
+#[derive(Default)]
+struct Figures {
+    loads: Loads,
+    clients_maximum: u64,
+    last: Option<(Instant, Totals)>,
+}
+
+impl Figures {
+    fn values(&mut self, shared: &Shared) -> BTreeMap<String, String> {
+        let (totals, _) = shared.totals();
+        self.clients_maximum = self.clients_maximum.max(totals.clients);
+        if let Some((at, before)) = self.last.replace((Instant::now(), totals)) {
+            self.loads.update(&before, &totals, at.elapsed());
+        }
+        let sys = &shared.sys;
+        let (uptime, partitions) = (sys.started.elapsed(), (sys.partitions)());
+        values(&sys.version, uptime, &totals, &partitions, self.clients_maximum, &self.loads)
     }
 }
 
@@ -193,7 +224,8 @@ mod tests {
 
     #[test]
     fn only_what_has_changed_is_published() {
-        let sys = Sys::new(None);
+        let partitions = Box::new(partition::Counters::default);
+        let sys = Sys::new(SysSettings { interval: None, version: String::new(), partitions });
         let values = |uptime: &str| {
             BTreeMap::from([
                 ("$SYS/broker/uptime".to_owned(), uptime.to_owned()),

@@ -1,11 +1,11 @@
-//! The byte stream under one connection: TCP, TLS or WebSocket, polled from the connection's task and from the end of a
+//! The byte stream under one connection: TCP, TLS, WebSocket or memory, polled from the connection's task and from the end of a
 //! turn alike.
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
@@ -16,6 +16,8 @@ pub(crate) enum Transport {
     Tcp(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
     WebSocket(Box<WebSocket<TcpStream>>),
+    SecureWebSocket(Box<WebSocket<TlsStream<TcpStream>>>),
+    Memory(DuplexStream),
 }
 
 impl Transport {
@@ -25,6 +27,8 @@ impl Transport {
             Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
             Self::Tls(stream) => Pin::new(stream.as_mut()).poll_read(cx, buf),
             Self::WebSocket(socket) => socket.poll_read(cx, buf),
+            Self::SecureWebSocket(socket) => socket.poll_read(cx, buf),
+            Self::Memory(stream) => Pin::new(stream).poll_read(cx, buf),
         }
     }
 
@@ -38,6 +42,8 @@ impl Transport {
                 other => other,
             },
             Self::WebSocket(socket) => socket.poll_drain(cx, outbox),
+            Self::SecureWebSocket(socket) => socket.poll_drain(cx, outbox),
+            Self::Memory(stream) => poll_write_all(stream, cx, outbox),
         }
     }
 
@@ -47,6 +53,8 @@ impl Transport {
             Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Tls(stream) => Pin::new(stream.as_mut()).poll_shutdown(cx),
             Self::WebSocket(socket) => socket.poll_close(cx),
+            Self::SecureWebSocket(socket) => socket.poll_close(cx),
+            Self::Memory(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }

@@ -50,7 +50,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
                     return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "text frame (MQTT-6.0.0-1)")));
                 }
                 Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
-                Some(Ok(Message::Close(_))) | None => return Poll::Ready(Ok(())),
+                Some(Ok(Message::Close(_))) => {
+                    // The answer (RFC 6455, 5.5.1) has been made; it leaves with the next flush. Whoever does not take
+                    // it goes without.
+                    let _ = Pin::new(&mut self.stream).poll_flush(cx);
+                    return Poll::Ready(Ok(()));
+                }
+                None => return Poll::Ready(Ok(())),
                 Some(Err(e)) => return Poll::Ready(end_of_stream(e)),
             }
         }

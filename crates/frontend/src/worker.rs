@@ -5,58 +5,61 @@
 //! all of it over: one write per connection, one batch per partition, one wake-up per worker.
 
 mod partitions;
+mod requests;
+mod search;
+mod turn;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::num::NonZeroU16;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use auth::{EnhancedMethods, Policy};
 use link::mailbox;
+use mqtt::Connect;
 use partition::{Owner, SlotTable, Timestamp};
 use slab::Slab;
 use tokio::sync::Notify;
 
+use crate::categories::{self, Categories, WorkerCategories};
 use crate::connection::Connection;
-use crate::counters::Counters;
+use crate::counters::{CategoryCounters, Counters, Totals};
+use crate::entrance::Entrance;
 use crate::fault::Fault;
 use crate::keep_alive::{Watched, Wheel};
+use crate::listening::Listening;
 use crate::outbox::Spares;
 use crate::pool::Pool;
 use crate::routing::{Remote, RouteCache};
-use crate::settings::{Limits, PartitionLink, Protocol};
+use crate::settings::{Limits, PartitionLink};
+use crate::spans::{SpanSink, Tracer};
 use crate::sys::Sys;
 use crate::transport::Transport;
 use partitions::{Abandoned, Batch};
+pub(crate) use requests::Request;
+pub(crate) use search::{Asked, Question};
 
 /// One read takes at most this much; shared by all connections of a worker.
 const READ_BUFFER_BYTES: usize = 64 * 1024;
 
-/// Reads after which a turn ends even if more tasks are ready, so that a flood cannot hold back what others wait for.
-const READS_PER_TURN: u32 = 256;
-
-/// Messages from partitions and peers that are as much work as one read.
-const MESSAGES_PER_READ: usize = 32;
-
-/// What one worker sends another.
+/// What a worker is sent by another one, or by those who run the frontend.
 pub(crate) enum FromPeer {
     Deliver(Remote),
     /// A connection that was accepted elsewhere.
     Serve {
         stream: std::net::TcpStream,
         peer: SocketAddr,
-        protocol: Protocol,
+        entrance: Arc<Entrance>,
     },
+    Request(Box<Request>),
 }
 
 /// What all workers of a frontend share.
 pub(crate) struct Shared {
     pub frontend: u16,
-    pub limits: Limits,
     pub policy: Policy,
     pub methods: EnhancedMethods,
     pub slots: SlotTable,
@@ -64,10 +67,31 @@ pub(crate) struct Shared {
     pub sys: Sys,
     pub partitions: Vec<PartitionLink>,
     pub counters: Vec<Arc<Counters>>,
+    pub categories: Categories,
+    /// Of connections through memory.
+    pub internal: Arc<Entrance>,
     /// Bytes that wait in each worker.
     pub waiting: Vec<AtomicUsize>,
     pub peers: Vec<mailbox::Sender<FromPeer>>,
     pub client_ids: crate::client_ids::ClientIds,
+}
+
+impl Shared {
+    /// All workers' counters, added up, and those of categories apart.
+    pub fn totals(&self) -> (Totals, Vec<(Arc<str>, crate::counters::CategoryTotals)>) {
+        let mut totals = Totals::default();
+        self.counters.iter().for_each(|worker| totals.add(worker));
+        let categories = self.categories.read(&mut totals);
+        // Those that are publishes are counted by category alone.
+        totals.packets_sent += totals.publishes_sent;
+        (totals, categories)
+    }
+
+    pub fn request(&self, worker: usize, request: Request) {
+        if let Some(peer) = self.peers.get(worker) {
+            peer.send_one(FromPeer::Request(Box::new(request)));
+        }
+    }
 }
 
 pub(crate) struct Worker {
@@ -78,6 +102,12 @@ pub(crate) struct Worker {
     pub spares: RefCell<Spares>,
     pub dirty: RefCell<Vec<Rc<Connection>>>,
     pub routes: RouteCache,
+    pub tracer: Tracer,
+    /// Listeners; on the first worker only.
+    pub listening: Listening,
+    /// For CONNECTs from now on.
+    limits: RefCell<Rc<Limits>>,
+    own_categories: RefCell<WorkerCategories>,
     connections: RefCell<Slab<Rc<Connection>>>,
     generation: Cell<u32>,
     batches: Vec<Batch>,
@@ -93,6 +123,7 @@ pub(crate) struct Worker {
     /// The frontend stops: who comes now is sent away.
     draining: Cell<bool>,
     started: Instant,
+    started_at: SystemTime,
     now: Cell<Timestamp>,
     now_s: Cell<u64>,
     reads: Cell<u32>,
@@ -109,7 +140,7 @@ impl std::ops::Deref for Worker {
 }
 
 impl Worker {
-    pub fn new(id: u16, shared: Arc<Shared>) -> Rc<Self> {
+    pub fn new(id: u16, shared: Arc<Shared>, limits: Limits, spans: Option<SpanSink>) -> Rc<Self> {
         let worker = Self {
             id,
             counters: Arc::clone(&shared.counters[usize::from(id)]),
@@ -117,6 +148,10 @@ impl Worker {
             spares: RefCell::default(),
             dirty: RefCell::default(),
             routes: RouteCache::default(),
+            tracer: Tracer::new(id, spans),
+            listening: Listening::default(),
+            limits: RefCell::new(Rc::new(limits)),
+            own_categories: RefCell::new(WorkerCategories::new(&shared.categories)),
             connections: RefCell::default(),
             generation: Cell::new(0),
             batches: shared.partitions.iter().map(|_| Batch::default()).collect(),
@@ -128,6 +163,7 @@ impl Worker {
             wheel: RefCell::new(Wheel::new(0)),
             draining: Cell::new(false),
             started: Instant::now(),
+            started_at: SystemTime::now(),
             now: Cell::new(Timestamp(0)),
             now_s: Cell::new(0),
             reads: Cell::new(0),
@@ -149,6 +185,11 @@ impl Worker {
     /// Seconds since the worker began, by a clock that only goes forward.
     pub fn now_s(&self) -> u64 {
         self.now_s.get()
+    }
+
+    /// When second `at_s` of this worker was.
+    pub fn time_of(&self, at_s: u64) -> SystemTime {
+        self.started_at + Duration::from_secs(at_s)
     }
 
     pub fn look_at_the_clock(&self) {
@@ -185,23 +226,27 @@ impl Worker {
         Owner { frontend: self.frontend, worker: self.id, slot, generation }
     }
 
-    pub fn admit(self: &Rc<Self>, peer: SocketAddr, transport: Transport) -> Rc<Connection> {
-        let connection = self.enter(peer, transport);
+    pub fn admit(self: &Rc<Self>, peer: SocketAddr, entrance: Arc<Entrance>, transport: Transport) -> Rc<Connection> {
+        let connection = self.enter(peer, entrance, transport);
         if self.draining.get() {
             connection.kick(self, Fault::ShuttingDown);
+        } else if connection.entrance.is_closed() {
+            connection.kick(self, Fault::Administrative);
         }
         connection
     }
 
-    fn enter(&self, peer: SocketAddr, transport: Transport) -> Rc<Connection> {
+    fn enter(&self, peer: SocketAddr, entrance: Arc<Entrance>, transport: Transport) -> Rc<Connection> {
         let mut connections = self.connections.borrow_mut();
         let entry = connections.vacant_entry();
         let generation = self.generation.get().wrapping_add(1);
         self.generation.set(generation);
         let owner = self.owner(entry.key() as u32, generation);
-        let connection = Rc::new(Connection::new(owner, peer, transport, self.now_s()));
+        let connection = Rc::new(Connection::new(self, owner, peer, entrance, transport));
         entry.insert(Rc::clone(&connection));
-        self.counters.connections.add(1);
+        if !connection.entrance.is_internal() {
+            self.counters.connections.add(1);
+        }
         self.watch(&connection, self.now_s() + crate::connection::CONNECT_DEADLINE_S);
         connection
     }
@@ -216,7 +261,9 @@ impl Worker {
         let mut connections = self.connections.borrow_mut();
         if connections.get(connection.owner.slot as usize).is_some_and(|c| Rc::ptr_eq(c, connection)) {
             connections.remove(connection.owner.slot as usize);
-            self.counters.connections.subtract(1);
+            if !connection.entrance.is_internal() {
+                self.counters.connections.subtract(1);
+            }
         }
         drop(connections);
         let mut outbound = connection.outbound.borrow_mut();
@@ -227,9 +274,19 @@ impl Worker {
     /// Sends all clients away, and those whose handshake is not done yet as soon as it is.
     pub fn send_all_away(self: &Rc<Self>) {
         self.draining.set(true);
-        let all: Vec<_> = self.connections.borrow().iter().map(|(_, c)| Rc::clone(c)).collect();
-        for connection in all {
-            connection.kick(self, Fault::ShuttingDown);
+        self.send_away(Fault::ShuttingDown, |_| true);
+    }
+
+    pub fn is_draining(&self) -> bool {
+        self.draining.get()
+    }
+
+    fn send_away(self: &Rc<Self>, fault: Fault, whom: impl Fn(&Connection) -> bool) {
+        let connections = self.connections.borrow();
+        let those: Vec<_> = connections.iter().filter(|(_, c)| whom(c)).map(|(_, c)| Rc::clone(c)).collect();
+        drop(connections);
+        for connection in those {
+            connection.kick(self, fault);
         }
     }
 
@@ -243,23 +300,18 @@ impl Worker {
         self.client_ids.next()
     }
 
-    pub fn bounded_keep_alive(&self, asked: u16) -> u16 {
-        match self.limits.keep_alive.map(NonZeroU16::get) {
-            Some(bound) if asked == 0 || asked > bound => bound,
-            _ => asked,
-        }
+    /// What holds for a CONNECT that comes now.
+    pub fn limits(&self) -> Rc<Limits> {
+        Rc::clone(&self.limits.borrow())
     }
 
-    /// Seconds until a message expires: what its publisher asks, within the server's bound.
-    pub fn bounded_expiry(&self, asked: Option<u32>) -> Option<u32> {
-        match (asked, self.limits.message_expiry) {
-            (Some(asked), Some(bound)) => Some(asked.min(bound)),
-            (asked, bound) => asked.or(bound),
-        }
+    /// Where a client's doings are counted until its CONNECT says otherwise.
+    pub fn uncategorized(&self) -> Arc<CategoryCounters> {
+        Arc::clone(&self.own_categories.borrow().uncategorized)
     }
 
-    pub fn expires(&self, asked: Option<u32>) -> Option<Timestamp> {
-        self.bounded_expiry(asked).map(|seconds| Timestamp(self.now().0 + u64::from(seconds) * 1000))
+    pub fn category(&self, connect: &Connect) -> Arc<CategoryCounters> {
+        self.own_categories.borrow_mut().counters(&self.shared.categories, categories::category_of(connect))
     }
 
     /// Adds to what this worker's clients have waiting.
@@ -294,7 +346,7 @@ impl Worker {
         }
     }
 
-    // Turns.
+    // Waiting.
 
     /// Has `connection` look again at the packets it holds back, when there may be room.
     pub fn pause(&self, connection: &Rc<Connection>) {
@@ -325,63 +377,6 @@ impl Worker {
         let mut refused = self.refused.borrow_mut();
         if !refused.iter().any(|c| Rc::ptr_eq(c, connection)) {
             refused.push(Rc::clone(connection));
-        }
-    }
-
-    /// Counts `messages` from a mailbox as reads, so that they cannot hold back what others wait for either. True if the
-    /// turn has become long and was ended.
-    pub fn count_messages(&self, messages: usize) -> bool {
-        let reads = u32::try_from(messages / MESSAGES_PER_READ).unwrap_or(u32::MAX);
-        self.reads.set(self.reads.get().saturating_add(reads + 1));
-        let long = self.is_turn_long();
-        if long {
-            self.end_turn();
-        }
-        long
-    }
-
-    /// A connection has read something: time passes, and a long turn ends.
-    pub fn begin_read(&self) {
-        if self.reads.get().is_multiple_of(16) {
-            self.look_at_the_clock();
-        }
-        self.reads.set(self.reads.get() + 1);
-    }
-
-    pub fn is_turn_long(&self) -> bool {
-        self.reads.get() >= READS_PER_TURN
-    }
-
-    /// Hands over what the turn has brought.
-    pub fn end_turn(&self) {
-        self.reads.set(0);
-        // First what others are to do: whoever reads an answer, among the writes, may rely on it being under way.
-        for (pending, peer) in self.to_peers.iter().zip(&self.peers) {
-            peer.send(&mut pending.borrow_mut());
-        }
-        self.hand_over_batches();
-        let mut dirty = self.dirty.take();
-        for connection in dirty.drain(..) {
-            connection.write(self);
-        }
-        // Keeps the allocation, unless a write has already begun a new list.
-        if self.dirty.borrow().is_empty() {
-            self.dirty.replace(dirty);
-        }
-        // What clients have taken may call for more retained messages.
-        self.hand_over_batches();
-        let delta = self.delta.take();
-        if delta != 0 {
-            self.pool.add(delta);
-            self.waiting.set(self.waiting.get() + delta);
-            let waiting = usize::try_from(self.waiting.get()).unwrap_or(0);
-            self.shared.waiting[usize::from(self.id)].store(waiting, Ordering::Relaxed);
-        }
-    }
-
-    fn hand_over_batches(&self) {
-        for (batch, link) in self.batches.iter().zip(&self.partitions) {
-            batch.hand_over(&link.inbox);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The development authority: makes what is missing, checks what is there, renews what ends.
+//! The certificate authority of this machine: made where it is missing, checked where it is there, asked for leaves.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -6,108 +6,111 @@ use std::time::{Duration, SystemTime};
 
 use rcgen::{Issuer, KeyPair};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::sign::CertifiedKey;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::files::{Folder, PairPaths};
-use crate::issue::{self, DAY};
+use crate::certificate::{Inspected, written};
+use crate::files::{self, CERTIFICATE_MODE, KEY_MODE, PairPaths};
+use crate::issue::{self, Validity};
+use crate::key::PrivateKey;
 use crate::verdict::{Judge, Verdict};
-use crate::{IdentityError, ServerNames, ServerTls};
+use crate::{IdentityError, ServerNames, pem};
 
-/// How many days a server certificate is valid.
-pub const LEAF_DAYS: u32 = 90;
-/// How many days before its end a server certificate is renewed.
-pub const RENEW_BEFORE_DAYS: u32 = 30;
-
-const LEAF_LIFETIME: Duration = DAY.saturating_mul(LEAF_DAYS);
-const RENEW_BEFORE: Duration = DAY.saturating_mul(RENEW_BEFORE_DAYS);
-
-/// A certificate authority for one machine, and the server certificate it keeps valid.
+/// A certificate authority for one machine: `ca.crt` and `ca.key` of the certificate folder.
 #[derive(Debug)]
-pub struct DevelopmentAuthority {
+pub struct Authority {
     provider: Arc<CryptoProvider>,
-    folder: Folder,
-    names: ServerNames,
+    folder: PathBuf,
+    pair: PairPaths,
+    certificate: CertificateDer<'static>,
     issuer: Issuer<'static, KeyPair>,
     judge: Judge,
-    leaf_key: KeyPair,
-    leaf: CertificateDer<'static>,
-    tls: ServerTls,
+    not_after: SystemTime,
 }
 
-/// Whether [`DevelopmentAuthority::renew_if_due`] did anything.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Renewed {
-    Yes,
-    NotDue,
-}
-
-impl DevelopmentAuthority {
-    /// Takes the authority and the server certificate from `folder`, and makes what is missing there.
-    ///
-    /// The server certificate is made anew when it ends within [`RENEW_BEFORE_DAYS`] or lacks one of `names`.
+impl Authority {
+    /// Takes the authority from `folder`, and makes what is missing there.
     ///
     /// # Errors
-    /// Files that cannot be read or written, that do not hold what their name says, or that do not belong together.
-    pub fn open(folder: &Path, names: ServerNames, now: SystemTime) -> Result<Self, IdentityError> {
+    /// Files that cannot be read or written, that do not hold what their name says, or that do not belong together. An
+    /// authority whose time is over is found when it is asked for a certificate: manual ones go on without it.
+    pub fn open(folder: &Path, now: SystemTime) -> Result<Self, IdentityError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let folder = Folder::new(folder);
-        folder.create()?;
-        let (key, certificate) = authority(&provider, &folder, now)?;
+        let pair = PairPaths {
+            certificate: folder.join("ca.crt"),
+            key: folder.join("ca.key"),
+            remedy: "delete ca.crt and ca.key to get a new authority (clients then need the new ca.crt)",
+        };
+        files::create_folder(folder)?;
+        let (key, certificate) = open_pair(&provider, &pair, now)?;
         let judge = Judge::new(&provider, &certificate)?;
+        let not_after = Inspected::parse(&certificate).map_err(|e| pair.corrupt_certificate(e))?.not_after();
         let issuer = Issuer::from_ca_cert_der(&certificate, key)?;
-        let (leaf_key, found) = server_pair(&provider, &folder.server)?;
-        let found = match found {
-            Some(leaf) => keep(&judge, &folder, leaf, &names, now)?,
-            None => None,
-        };
-        let leaf = match found {
-            Some(leaf) => leaf,
-            None => issue_leaf(&provider, &folder, &judge, (&issuer, &leaf_key), &names, now)?,
-        };
-        let tls = ServerTls::new(&provider, certified(&provider, &leaf, &leaf_key)?)?;
-        Ok(Self { provider, folder, names, issuer, judge, leaf_key, leaf, tls })
+        Ok(Self { provider, folder: folder.to_owned(), pair, certificate, issuer, judge, not_after })
     }
 
-    /// The certificate that clients have to trust.
-    pub fn ca_certificate(&self) -> PathBuf {
-        self.folder.authority.certificate.clone()
+    /// The file with the certificate that clients have to trust.
+    pub fn ca_certificate(&self) -> &Path {
+        &self.pair.certificate
     }
 
-    /// The handle that listeners take their configuration from.
-    pub fn server_tls(&self) -> ServerTls {
-        self.tls.clone()
+    pub(crate) fn provider(&self) -> &Arc<CryptoProvider> {
+        &self.provider
     }
 
-    /// Issues, stores and publishes a new server certificate when the present one nears its end. Its key stays, so that
-    /// only one file changes and a crash in between leaves a valid pair.
-    pub(crate) fn renew_if_due(&mut self, now: SystemTime) -> Result<Renewed, IdentityError> {
-        let soon = now + RENEW_BEFORE;
-        if self.judge.verdict(&self.leaf, &self.names, soon) == Verdict::Valid {
-            return Ok(Renewed::NotDue);
+    /// Where the folders of the listeners' certificates are.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(crate) fn certificate(&self) -> &CertificateDer<'static> {
+        &self.certificate
+    }
+
+    pub(crate) fn not_after(&self) -> SystemTime {
+        self.not_after
+    }
+
+    /// What a client that trusts this authority would say of `leaf`.
+    pub(crate) fn verdict(&self, leaf: &CertificateDer<'_>, names: &ServerNames, at: SystemTime) -> Verdict {
+        self.judge.verdict(leaf, names, at)
+    }
+
+    /// Issues a certificate that is known to be good, for `duration` or until the authority ends, whichever is earlier.
+    pub(crate) fn issue(
+        &self,
+        key: &PrivateKey,
+        names: &ServerNames,
+        duration: Duration,
+        now: SystemTime,
+    ) -> Result<CertificateDer<'static>, IdentityError> {
+        let validity = Validity::from(now, duration, self.not_after);
+        let leaf = issue::server_certificate(&self.provider, &self.issuer, key, names, validity)?;
+        let unusable = |reason| IdentityError::AuthorityUnusable { path: self.pair.certificate.clone(), reason };
+        match self.judge.verdict(leaf.der(), names, now) {
+            Verdict::Valid => {}
+            Verdict::OutOfTime(reason) | Verdict::Foreign(reason) => return Err(unusable(reason)),
+            Verdict::OtherNames => return Err(unusable("it may not issue for these names".to_owned())),
         }
-        self.renew_now(now)?;
-        Ok(Renewed::Yes)
-    }
-
-    pub(crate) fn renew_now(&mut self, now: SystemTime) -> Result<(), IdentityError> {
-        let keys = (&self.issuer, &self.leaf_key);
-        let leaf = issue_leaf(&self.provider, &self.folder, &self.judge, keys, &self.names, now)?;
-        let next = certified(&self.provider, &leaf, &self.leaf_key)?;
-        self.tls.publish(&self.provider, next)?;
-        self.leaf = leaf;
-        Ok(())
+        if validity.not_after >= self.not_after {
+            tracing::warn!(
+                path = %self.pair.certificate.display(),
+                end = written(self.not_after),
+                "the certificate authority ends before a certificate of the usual length would; delete ca.crt and ca.key and \
+                 restart to get a new one (clients then need the new ca.crt)"
+            );
+        }
+        Ok(leaf.der().clone())
     }
 }
 
 /// The authority's pair. The key is written first: a key without a certificate is a start that was cut short.
-fn authority(
+fn open_pair(
     provider: &CryptoProvider,
-    folder: &Folder,
+    pair: &PairPaths,
     now: SystemTime,
 ) -> Result<(KeyPair, CertificateDer<'static>), IdentityError> {
-    let pair = &folder.authority;
-    match (pair.read_key()?, pair.read_certificate()?) {
+    match (read_key(pair)?, pair.read_certificate()?) {
         (Some(key), Some(certificate)) => {
             check_pair(provider, pair, &certificate, &key)?;
             Ok((key, certificate))
@@ -116,99 +119,28 @@ fn authority(
             Err(IdentityError::KeyMissing { key: pair.key.clone(), certificate: pair.certificate.clone() })
         }
         (found, None) => {
-            // What an authority that is gone has issued would be refused as foreign.
-            folder.server.remove_certificate()?;
             let key = match found {
                 Some(key) => key,
                 None => {
-                    let key = issue::new_key()?;
-                    pair.write_key(&key)?;
+                    let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
+                    files::replace(&pair.key, key.serialize_pem().as_bytes(), KEY_MODE)?;
                     key
                 }
             };
             let certificate = issue::authority_certificate(provider, &key, now)?;
-            pair.write_certificate(&certificate.pem())?;
+            files::replace(&pair.certificate, certificate.pem().as_bytes(), CERTIFICATE_MODE)?;
             tracing::info!(path = %pair.certificate.display(), "made a development certificate authority");
             Ok((key, certificate.der().clone()))
         }
     }
 }
 
-/// The server's key, made where it is missing, and its certificate where there is one.
-fn server_pair(
-    provider: &CryptoProvider,
-    pair: &PairPaths,
-) -> Result<(KeyPair, Option<CertificateDer<'static>>), IdentityError> {
-    match (pair.read_key()?, pair.read_certificate()?) {
-        (Some(key), Some(leaf)) => {
-            check_pair(provider, pair, &leaf, &key)?;
-            Ok((key, Some(leaf)))
-        }
-        (Some(key), None) => Ok((key, None)),
-        (None, _) => {
-            pair.remove_certificate()?;
-            let key = issue::new_key()?;
-            pair.write_key(&key)?;
-            Ok((key, None))
-        }
-    }
-}
-
-/// The certificate found, if it can go on being used; `None` if a new one is due.
-fn keep(
-    judge: &Judge,
-    folder: &Folder,
-    leaf: CertificateDer<'static>,
-    names: &ServerNames,
-    now: SystemTime,
-) -> Result<Option<CertificateDer<'static>>, IdentityError> {
-    match judge.verdict(&leaf, names, now + RENEW_BEFORE) {
-        Verdict::Valid => Ok(Some(leaf)),
-        Verdict::OutOfTime(_) | Verdict::OtherNames => Ok(None),
-        Verdict::Foreign(reason) => Err(IdentityError::Foreign {
-            leaf: folder.server.certificate.clone(),
-            authority: folder.authority.certificate.clone(),
-            reason,
-            remedy: folder.server.remedy,
-        }),
-    }
-}
-
-/// Issues a server certificate and stores it once it is known to be good.
-fn issue_leaf(
-    provider: &CryptoProvider,
-    folder: &Folder,
-    judge: &Judge,
-    (issuer, leaf_key): (&Issuer<'_, KeyPair>, &KeyPair),
-    names: &ServerNames,
-    now: SystemTime,
-) -> Result<CertificateDer<'static>, IdentityError> {
-    let leaf = issue::server_certificate(provider, issuer, leaf_key, names, now, LEAF_LIFETIME)?;
-    match judge.verdict(leaf.der(), names, now) {
-        Verdict::Valid => {}
-        Verdict::OutOfTime(reason) | Verdict::Foreign(reason) => {
-            return Err(IdentityError::AuthorityUnusable { path: folder.authority.certificate.clone(), reason });
-        }
-        Verdict::OtherNames => {
-            return Err(IdentityError::AuthorityUnusable {
-                path: folder.authority.certificate.clone(),
-                reason: "it may not issue for this machine's names".to_owned(),
-            });
-        }
-    }
-    if let Verdict::OutOfTime(_) = judge.verdict(leaf.der(), names, now + RENEW_BEFORE) {
-        tracing::warn!(
-            path = %folder.authority.certificate.display(),
-            "the certificate authority ends within {RENEW_BEFORE_DAYS} days; delete ca.crt and ca.key to get a new one"
-        );
-    }
-    folder.server.write_certificate(&leaf.pem())?;
-    tracing::info!(
-        path = %folder.server.certificate.display(),
-        days = LEAF_DAYS,
-        "issued a server certificate"
-    );
-    Ok(leaf.der().clone())
+fn read_key(pair: &PairPaths) -> Result<Option<KeyPair>, IdentityError> {
+    let Some(text) = pair.read_key()? else {
+        return Ok(None);
+    };
+    let der = PrivateKeyDer::from_pem_slice(&text).map_err(|e| pair.corrupt_key(pem::described(&e)))?;
+    KeyPair::try_from(&der).map(Some).map_err(|e| pair.corrupt_key(e.to_string()))
 }
 
 fn check_pair(
@@ -217,29 +149,17 @@ fn check_pair(
     certificate: &CertificateDer<'static>,
     key: &KeyPair,
 ) -> Result<(), IdentityError> {
-    match certified(provider, certificate, key) {
-        Ok(_) => Ok(()),
-        Err(rustls::Error::InconsistentKeys(_)) => Err(IdentityError::NotAPair {
+    let der = PrivateKeyDer::try_from(key.serialize_der()).map_err(|e| pair.corrupt_key(e.to_owned()))?;
+    let key = PrivateKey::new(der, provider).map_err(|e| pair.corrupt_key(e.to_string()))?;
+    Inspected::parse(certificate).map_err(|e| pair.corrupt_certificate(e))?;
+    match key.fits(certificate) {
+        true => Ok(()),
+        false => Err(IdentityError::NotAPair {
             key: pair.key.clone(),
             certificate: pair.certificate.clone(),
             remedy: pair.remedy,
         }),
-        Err(other) => Err(IdentityError::Corrupt {
-            path: pair.certificate.clone(),
-            expected: "a certificate",
-            reason: other.to_string(),
-            remedy: pair.remedy,
-        }),
     }
-}
-
-fn certified(
-    provider: &CryptoProvider,
-    certificate: &CertificateDer<'static>,
-    key: &KeyPair,
-) -> Result<CertifiedKey, rustls::Error> {
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    CertifiedKey::from_der(vec![certificate.clone()], key, provider)
 }
 
 #[cfg(test)]

@@ -2,6 +2,9 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::{KeyAlgorithm, ManualError};
 
 /// Why the identity of this process could not be established or renewed.
 #[derive(Debug, thiserror::Error)]
@@ -56,18 +59,6 @@ pub enum IdentityError {
         /// The way out when there is no copy to restore.
         remedy: &'static str,
     },
-    /// The server certificate was issued by somebody else.
-    #[error("{} was not issued by the authority in {} ({reason}); restore the right one, or {remedy}", leaf.display(), authority.display())]
-    Foreign {
-        /// The server certificate.
-        leaf: PathBuf,
-        /// The authority's certificate.
-        authority: PathBuf,
-        /// What verification said.
-        reason: String,
-        /// The way out when there is no copy to restore.
-        remedy: &'static str,
-    },
     /// The authority cannot issue a certificate that is valid now.
     #[error(
         "the authority in {} cannot issue a certificate that is valid now ({reason}); check this machine's clock, or delete ca.crt and ca.key to get a new authority (clients then need the new ca.crt)",
@@ -79,7 +70,47 @@ pub enum IdentityError {
         /// What verification said of a certificate it just issued.
         reason: String,
     },
-    /// Making a key or a certificate failed.
+    /// A certificate cannot be kept in a folder of that name.
+    #[error("{folder:?} is no name for a certificate's folder; take one without / that does not begin with a dot")]
+    FolderName {
+        /// The name.
+        folder: String,
+    },
+    /// A name cannot stand in a certificate.
+    #[error(
+        "{name:?} is not a DNS name; write labels of letters, digits and hyphens with dots between them (the first may be *)"
+    )]
+    DnsName {
+        /// The name.
+        name: String,
+    },
+    /// A certificate would be good for no name at all.
+    #[error("a certificate needs at least one DNS name or address")]
+    NoNames,
+    /// A certificate would be due for renewal as soon as it is issued.
+    #[error("renewBefore is {} seconds, duration {}; renewBefore must be shorter", renew_before.as_secs(), duration.as_secs())]
+    RenewBefore {
+        /// How long before its end it is to be renewed.
+        renew_before: Duration,
+        /// How long it is to be valid.
+        duration: Duration,
+    },
+    /// A certificate and key that somebody brought cannot be used.
+    #[error("secret {secret}: {problem}")]
+    Manual {
+        /// The name it was brought under.
+        secret: String,
+        /// What is wrong with it.
+        #[source]
+        problem: ManualError,
+    },
+    /// Making a key failed.
+    #[error("cannot make a key of kind {algorithm:?}; the system gave no memory or no random numbers")]
+    MakeKey {
+        /// The kind.
+        algorithm: KeyAlgorithm,
+    },
+    /// Making a certificate failed.
     #[error("cannot make a certificate: {0}")]
     Make(#[from] rcgen::Error),
     /// The TLS library refused what was made.

@@ -1,20 +1,20 @@
-//! The certificate folder: where each file is, and reading and writing one whole.
+//! Reading and writing one file of the certificate folder whole.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use rcgen::KeyPair;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
+use zeroize::Zeroizing;
 
-use crate::IdentityError;
+use crate::{IdentityError, pem};
 
 /// A file of this size or more is not one of ours and is not read into memory.
 const MAX_FILE_BYTES: u64 = 1 << 20;
-const KEY_MODE: u32 = 0o600;
-const CERTIFICATE_MODE: u32 = 0o644;
+pub(crate) const KEY_MODE: u32 = 0o600;
+pub(crate) const CERTIFICATE_MODE: u32 = 0o644;
 
 /// A certificate and its key, by where they lie.
 #[derive(Debug, Clone)]
@@ -25,54 +25,14 @@ pub(crate) struct PairPaths {
     pub(crate) remedy: &'static str,
 }
 
-/// The folder's two pairs.
-#[derive(Debug, Clone)]
-pub(crate) struct Folder {
-    pub(crate) path: PathBuf,
-    pub(crate) authority: PairPaths,
-    pub(crate) server: PairPaths,
-}
-
-impl Folder {
-    pub(crate) fn new(path: &Path) -> Self {
-        Self {
-            path: path.to_owned(),
-            authority: PairPaths {
-                certificate: path.join("ca.crt"),
-                key: path.join("ca.key"),
-                remedy: "delete ca.crt and ca.key to get a new authority (clients then need the new ca.crt)",
-            },
-            server: PairPaths {
-                certificate: path.join("server.crt"),
-                key: path.join("server.key"),
-                remedy: "delete server.crt and server.key, and new ones are made at the next start",
-            },
-        }
-    }
-
-    /// Makes the folder, readable by its owner only where it is new.
-    pub(crate) fn create(&self) -> Result<(), IdentityError> {
-        use std::os::unix::fs::DirBuilderExt;
-        let made = fs::DirBuilder::new().recursive(true).mode(0o755).create(&self.path);
-        made.map_err(|source| IdentityError::Unwritable { path: self.path.clone(), source })
-    }
-}
-
 impl PairPaths {
-    /// The key, or `None` where there is no such file. Warns of a key that others may read.
-    pub(crate) fn read_key(&self) -> Result<Option<KeyPair>, IdentityError> {
-        let Some(text) = read(&self.key)? else {
-            return Ok(None);
-        };
-        warn_if_exposed(&self.key);
-        let corrupt = |reason: String| IdentityError::Corrupt {
-            path: self.key.clone(),
-            expected: "a private key",
-            reason,
-            remedy: self.remedy,
-        };
-        let text = String::from_utf8(text).map_err(|e| corrupt(e.to_string()))?;
-        KeyPair::from_pem(&text).map(Some).map_err(|e| corrupt(e.to_string()))
+    /// The text of the key, or `None` where there is no such file. Warns of a key that others may read.
+    pub(crate) fn read_key(&self) -> Result<Option<Zeroizing<Vec<u8>>>, IdentityError> {
+        let text = read(&self.key)?.map(Zeroizing::new);
+        if text.is_some() {
+            warn_if_exposed(&self.key);
+        }
+        Ok(text)
     }
 
     /// The certificate, or `None` where there is no such file.
@@ -80,31 +40,28 @@ impl PairPaths {
         let Some(text) = read(&self.certificate)? else {
             return Ok(None);
         };
-        CertificateDer::from_pem_slice(&text).map(Some).map_err(|e| IdentityError::Corrupt {
-            path: self.certificate.clone(),
-            expected: "a certificate",
-            reason: e.to_string(),
-            remedy: self.remedy,
-        })
+        let corrupt = |e: rustls_pki_types::pem::Error| self.corrupt_certificate(pem::described(&e));
+        CertificateDer::from_pem_slice(&text).map(Some).map_err(corrupt)
     }
 
-    pub(crate) fn write_key(&self, key: &KeyPair) -> Result<(), IdentityError> {
-        write(&self.key, key.serialize_pem().as_bytes(), KEY_MODE)
+    pub(crate) fn corrupt_key(&self, reason: String) -> IdentityError {
+        let (path, remedy) = (self.key.clone(), self.remedy);
+        IdentityError::Corrupt { path, expected: "a private key", reason, remedy }
     }
 
-    pub(crate) fn write_certificate(&self, pem: &str) -> Result<(), IdentityError> {
-        write(&self.certificate, pem.as_bytes(), CERTIFICATE_MODE)
-    }
-
-    pub(crate) fn remove_certificate(&self) -> Result<(), IdentityError> {
-        match fs::remove_file(&self.certificate) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
-            other => other.map_err(|source| IdentityError::Unwritable { path: self.certificate.clone(), source }),
-        }
+    pub(crate) fn corrupt_certificate(&self, reason: String) -> IdentityError {
+        let (path, remedy) = (self.certificate.clone(), self.remedy);
+        IdentityError::Corrupt { path, expected: "a certificate", reason, remedy }
     }
 }
 
-fn read(path: &Path) -> Result<Option<Vec<u8>>, IdentityError> {
+/// Makes the folder; others may look into it, but not at keys.
+pub(crate) fn create_folder(path: &Path) -> Result<(), IdentityError> {
+    DirBuilder::new().recursive(true).mode(0o755).create(path).map_err(unwritable(path))
+}
+
+/// The bytes of the file, or `None` where there is none.
+pub(crate) fn read(path: &Path) -> Result<Option<Vec<u8>>, IdentityError> {
     let unreadable = |source| IdentityError::Unreadable { path: path.to_owned(), source };
     match fs::metadata(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -131,25 +88,54 @@ fn warn_if_exposed(path: &Path) {
 }
 
 /// Replaces the file as a whole: after a crash it holds the old text or the new one.
-fn write(path: &Path, text: &[u8], mode: u32) -> Result<(), IdentityError> {
-    replace(path, text, mode).map_err(|source| IdentityError::Unwritable { path: path.to_owned(), source })
+pub(crate) fn replace(path: &Path, text: &[u8], mode: u32) -> Result<(), IdentityError> {
+    write_draft(path, text, mode)?;
+    adopt_draft(path)?;
+    sync_folder_of(path)
 }
 
-fn replace(path: &Path, text: &[u8], mode: u32) -> io::Result<()> {
+/// Where the next text of the file lies until it takes the file's place.
+pub(crate) fn draft_of(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
-    let draft = path.with_file_name(name);
+    path.with_file_name(name)
+}
+
+/// Writes the next text of the file beside it, down to the disk.
+pub(crate) fn write_draft(path: &Path, text: &[u8], mode: u32) -> Result<(), IdentityError> {
+    let draft = draft_of(path);
     // A draft left by a crash may have another mode; a new file gets ours from its first byte on.
-    match fs::remove_file(&draft) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-        _ => {}
+    remove(&draft)?;
+    let write = || {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&draft)?;
+        file.write_all(text)?;
+        file.sync_all()
+    };
+    write().map_err(unwritable(path))
+}
+
+/// Puts the draft in the file's place.
+pub(crate) fn adopt_draft(path: &Path) -> Result<(), IdentityError> {
+    fs::rename(draft_of(path), path).map_err(unwritable(path))
+}
+
+/// Removes the file where there is one.
+pub(crate) fn remove(path: &Path) -> Result<(), IdentityError> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other.map_err(unwritable(path)),
     }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&draft)?;
-    file.write_all(text)?;
-    file.sync_all()?;
-    fs::rename(&draft, path)?;
-    match path.parent() {
-        Some(folder) => File::open(folder)?.sync_all(),
-        None => Ok(()),
-    }
+}
+
+/// Makes what was renamed in the file's folder durable.
+pub(crate) fn sync_folder_of(path: &Path) -> Result<(), IdentityError> {
+    let Some(folder) = path.parent() else {
+        return Ok(());
+    };
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(unwritable(folder))
+}
+
+fn unwritable(path: &Path) -> impl FnOnce(io::Error) -> IdentityError {
+    let path = path.to_owned();
+    |source| IdentityError::Unwritable { path, source }
 }

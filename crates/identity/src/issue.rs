@@ -1,77 +1,35 @@
 //! Making certificates: the authority's own, and a server's under it.
 
-use std::net::IpAddr;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
-    KeyPair, KeyUsagePurpose, SanType, SerialNumber,
+    KeyPair, KeyUsagePurpose, SerialNumber, SubjectPublicKeyInfo,
 };
 use rustls::crypto::CryptoProvider;
-use rustls_pki_types::{DnsName, ServerName};
 use time::OffsetDateTime;
 
-use crate::IdentityError;
+use crate::key::PrivateKey;
+use crate::{IdentityError, ServerNames};
 
 const AUTHORITY_NAME: &str = "Causeway development CA";
-const AUTHORITY_DAYS: u32 = 3650;
-/// How far a client's clock may be behind ours.
-const CLOCK_SKEW: Duration = Duration::from_secs(24 * 3600);
-pub(crate) const DAY: Duration = Duration::from_secs(24 * 3600);
+const AUTHORITY_LIFETIME: Duration = Duration::from_secs(3650 * 24 * 3600);
+/// How far a client's clock may be behind ours: certificates begin this long before they are made.
+pub(crate) const CLOCK_SKEW: Duration = Duration::from_secs(24 * 3600);
 
-/// The names a client may reach this server by; the subject alternative names of its certificate.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServerNames(Vec<ServerName<'static>>);
-
-impl ServerNames {
-    /// `localhost`, 127.0.0.1 and ::1, and the machine's host name where it is a valid DNS name.
-    pub fn local(host_name: Option<&str>) -> Self {
-        let mut names = vec![ServerName::from(IpAddr::from([127, 0, 0, 1]))];
-        names.push(ServerName::from(IpAddr::from([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1])));
-        for name in ["localhost"].into_iter().chain(host_name) {
-            let parsed = DnsName::try_from(name.to_owned()).map(ServerName::DnsName);
-            if let Ok(name) = parsed
-                && !names.contains(&name)
-            {
-                names.push(name);
-            }
-        }
-        Self(names)
-    }
-
-    /// Adds an address that a listener is bound to.
-    pub fn and_address(mut self, address: IpAddr) -> Self {
-        let name = ServerName::from(address);
-        if !address.is_unspecified() && !self.0.contains(&name) {
-            self.0.push(name);
-        }
-        self
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &ServerName<'static>> {
-        self.0.iter()
-    }
-
-    fn subject_alternatives(&self) -> Result<Vec<SanType>, rcgen::Error> {
-        let mut alternatives = Vec::with_capacity(self.0.len());
-        for name in &self.0 {
-            match name {
-                ServerName::DnsName(name) => {
-                    alternatives.push(SanType::DnsName(name.as_ref().try_into()?));
-                }
-                ServerName::IpAddress(address) => {
-                    alternatives.push(SanType::IpAddress(IpAddr::from(*address)));
-                }
-                _ => {}
-            }
-        }
-        Ok(alternatives)
-    }
+/// From when to when a certificate is valid.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Validity {
+    pub(crate) not_before: SystemTime,
+    pub(crate) not_after: SystemTime,
 }
 
-/// A new key on P-256.
-pub(crate) fn new_key() -> Result<KeyPair, IdentityError> {
-    Ok(KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?)
+impl Validity {
+    /// `duration` from now on, in whole seconds as certificates have them, and not beyond `end`.
+    pub(crate) fn from(now: SystemTime, duration: Duration, end: SystemTime) -> Self {
+        let not_after = now.checked_add(duration).map(next_second).map_or(end, |not_after| not_after.min(end));
+        Self { not_before: now - CLOCK_SKEW, not_after }
+    }
 }
 
 /// The authority's certificate, signed by itself.
@@ -85,19 +43,18 @@ pub(crate) fn authority_certificate(
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     params.not_before = OffsetDateTime::from(now - CLOCK_SKEW);
-    params.not_after = OffsetDateTime::from(now + DAY * AUTHORITY_DAYS);
+    params.not_after = OffsetDateTime::from(now + AUTHORITY_LIFETIME);
     params.serial_number = Some(serial(provider)?);
     Ok(params.self_signed(key)?)
 }
 
-/// A server certificate for `key`, valid for `lifetime` from `now` on.
+/// A server certificate for `key`.
 pub(crate) fn server_certificate(
     provider: &CryptoProvider,
     issuer: &Issuer<'_, KeyPair>,
-    key: &KeyPair,
+    key: &PrivateKey,
     names: &ServerNames,
-    now: SystemTime,
-    lifetime: Duration,
+    validity: Validity,
 ) -> Result<Certificate, IdentityError> {
     let mut params = CertificateParams::default();
     params.subject_alt_names = names.subject_alternatives()?;
@@ -106,10 +63,11 @@ pub(crate) fn server_certificate(
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.use_authority_key_identifier_extension = true;
-    params.not_before = OffsetDateTime::from(now - CLOCK_SKEW);
-    params.not_after = OffsetDateTime::from(now + lifetime);
+    params.not_before = OffsetDateTime::from(validity.not_before);
+    params.not_after = OffsetDateTime::from(validity.not_after);
     params.serial_number = Some(serial(provider)?);
-    Ok(params.signed_by(key, issuer)?)
+    let key = key.public_key().ok_or(rcgen::Error::UnsupportedSignatureAlgorithm)?;
+    Ok(params.signed_by(&SubjectPublicKeyInfo::from_der(&key)?, issuer)?)
 }
 
 fn named(common_name: &str) -> DistinguishedName {
@@ -118,11 +76,22 @@ fn named(common_name: &str) -> DistinguishedName {
     name
 }
 
-/// A random serial number: the default one is a hash of the key, and a renewed certificate keeps its key.
+/// A random serial number: the default one is a hash of the key, and a renewed certificate may keep its key.
 fn serial(provider: &CryptoProvider) -> Result<SerialNumber, IdentityError> {
     let mut bytes = [0u8; 16];
     provider.secure_random.fill(&mut bytes).map_err(|_| rustls::Error::FailedToGetRandomBytes)?;
     // RFC 5280 4.1.2.2: positive, so the highest bit is clear; the next one keeps all 16 bytes.
     bytes[0] = bytes[0] & 0x7f | 0x40;
     Ok(SerialNumber::from_slice(&bytes))
+}
+
+/// The first whole second that is not earlier, so that a short certificate does not lose part of its time.
+fn next_second(at: SystemTime) -> SystemTime {
+    let Ok(since) = at.duration_since(UNIX_EPOCH) else {
+        return at;
+    };
+    match since.subsec_nanos() {
+        0 => at,
+        nanos => at + Duration::from_nanos(1_000_000_000 - u64::from(nanos)),
+    }
 }

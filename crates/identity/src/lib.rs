@@ -1,27 +1,48 @@
-//! Who this process is: its keys, its certificate authority and the certificate it shows to clients.
+//! Who this process is: its keys, its certificate authority and the certificates its listeners show to clients.
 //!
-//! A [`DevelopmentAuthority`] keeps four files in one folder (`ca.crt`, `ca.key`, `server.crt`, `server.key`), makes the
-//! missing ones, refuses the ones that do not fit together, and renews the server certificate before it ends. What
-//! listeners need of it is a [`ServerTls`]: at each handshake they ask it for the newest TLS configuration.
+//! An [`Authority`] is the pair `ca.crt`, `ca.key` in one folder. [`Certificates`] owns what each listener shows:
+//! *automatic* certificates, issued by the authority, kept in a folder each and renewed before they end, and *manual* ones,
+//! brought by somebody and checked before they are used. What a listener needs of it is a [`ServerTls`]: at each handshake it
+//! asks that for the newest TLS configuration.
 //!
 //! ```text
-//!   folder tls/ <-> DevelopmentAuthority --publish--> ServerTls --configuration(hello)--> a listener's handshake
-//!                          ^
-//!                   Renewal (one thread, wakes every few hours)
+//!   tls/ca.crt, ca.key <-> Authority
+//!                              |
+//!   tls/<folder>/*.crt,key <-> Certificates --prepare--> Prepared --publish--> ServerTls --configuration(hello)--> handshake
+//!                              ^
+//!                          renewal (one thread, sleeps until the next certificate is due)
 //! ```
 //!
-//! Not here: client certificates, trust bundles, certificates brought by the operator.
+//! Not here: client certificates, trust bundles, where settings and secrets come from.
 
 mod authority;
+mod automatic;
+mod certificate;
+mod certificates;
 mod error;
 mod files;
+#[cfg(test)]
+mod handshake;
 mod issue;
+mod key;
+mod leaf;
+mod manual;
+mod manual_error;
+mod pair_folder;
+mod pem;
+mod registry;
 mod renewal;
+mod server_names;
 mod server_tls;
+mod source;
 mod verdict;
 
-pub use authority::{DevelopmentAuthority, LEAF_DAYS, RENEW_BEFORE_DAYS};
+pub use authority::Authority;
+pub use automatic::AutomaticSettings;
+pub use certificates::{CertificateStatus, Certificates, Prepared};
 pub use error::IdentityError;
-pub use issue::ServerNames;
-pub use renewal::Renewal;
-pub use server_tls::ServerTls;
+pub use key::{KeyAlgorithm, KeyRotation};
+pub use manual_error::ManualError;
+pub use server_names::ServerNames;
+pub use server_tls::{ApplicationProtocol, ServerTls};
+pub use source::CertificateSource;

@@ -1,44 +1,52 @@
-//! The loop that keeps the server certificate valid while the process runs.
+//! The thread that renews automatic certificates before they end.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 use std::{io, thread};
 
-use crate::DevelopmentAuthority;
-use crate::authority::Renewed;
+use crate::IdentityError;
+use crate::certificate::written;
+use crate::certificates::Desk;
+use crate::leaf::Leaf;
+use crate::registry::Due;
+use crate::server_tls::Configurations;
 
-/// How often the certificate is looked at; a fraction of the time between "due" and "ended".
-const LOOK_EVERY: Duration = Duration::from_secs(6 * 3600);
+/// How long a clock that was set forward, or a machine that slept, may go unnoticed.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+/// Between two looks at the least, whatever the settings.
+const REST: Duration = Duration::from_millis(100);
 
-/// A running renewal loop: one thread that sleeps. Ends when stopped or dropped.
+/// A running renewal loop. Ends when stopped or dropped.
 #[derive(Debug)]
-pub struct Renewal {
-    stop: Option<SyncSender<()>>,
+pub(crate) struct Renewal {
+    desk: Arc<Desk>,
+    stopped: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Renewal {
-    /// Takes the authority into a thread of its own, which looks after the certificate every six hours. A renewal that fails is
-    /// logged and tried again at the next look; listeners go on with the certificate they have.
-    ///
-    /// # Errors
-    /// The system gives no thread.
-    pub fn start(authority: DevelopmentAuthority) -> io::Result<Self> {
-        // Never sent on: the loop ends when the sender is gone.
-        let (stop, stopped) = sync_channel(1);
-        let thread =
-            thread::Builder::new().name("renewal".to_owned()).spawn(move || run(authority, &stopped, LOOK_EVERY))?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
+    pub(crate) fn start(desk: Arc<Desk>) -> io::Result<Self> {
+        let stopped = Arc::new(AtomicBool::new(false));
+        let thread = {
+            let (desk, stopped) = (desk.clone(), stopped.clone());
+            thread::Builder::new().name("renewal".to_owned()).spawn(move || run(&desk, &stopped))?
+        };
+        Ok(Self { desk, stopped, thread: Some(thread) })
     }
 
-    /// Ends the loop and waits for it.
-    pub fn stop(mut self) {
+    pub(crate) fn stop(mut self) {
         self.end();
     }
 
-    fn end(&mut self) {
-        self.stop = None;
+    pub(crate) fn end(&mut self) {
+        {
+            // Under the lock: the loop either sees it before it sleeps, or sleeps already and is woken.
+            let _registry = self.desk.registry();
+            self.stopped.store(true, Ordering::Release);
+        }
+        self.desk.changed.notify_all();
         let ended = self.thread.take().map(JoinHandle::join);
         if let Some(Err(_)) = ended {
             tracing::error!("the certificate renewal loop had panicked");
@@ -52,15 +60,60 @@ impl Drop for Renewal {
     }
 }
 
-fn run(mut authority: DevelopmentAuthority, stopped: &Receiver<()>, period: Duration) {
-    while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(period) {
-        match authority.renew_if_due(SystemTime::now()) {
-            Ok(Renewed::NotDue) => {}
-            Ok(Renewed::Yes) => tracing::info!("renewed the server certificate"),
-            Err(error) => tracing::error!(
-                %error,
-                "could not renew the server certificate; the present one stays in use"
-            ),
+fn run(desk: &Desk, stopped: &AtomicBool) {
+    while !stopped.load(Ordering::Acquire) {
+        let due = look(desk, SystemTime::now());
+        for due in due {
+            if stopped.load(Ordering::Acquire) {
+                return;
+            }
+            renew(desk, &due, SystemTime::now());
+        }
+        let registry = desk.registry();
+        if stopped.load(Ordering::Acquire) {
+            return;
+        }
+        let idle = registry.idle(&desk.authority, SystemTime::now()).unwrap_or(LOOK_EVERY);
+        // Why it ended makes no difference: everything is looked at anew.
+        drop(desk.changed.wait_timeout(registry, idle.clamp(REST, LOOK_EVERY)));
+    }
+}
+
+/// What is to be renewed now; speaks of what nobody renews.
+pub(crate) fn look(desk: &Desk, now: SystemTime) -> Vec<Due> {
+    let mut registry = desk.registry();
+    registry.remind(&desk.authority, now);
+    registry.due(&desk.authority, now)
+}
+
+/// Makes, stores and publishes a new certificate, unless the listener was given another one meanwhile.
+pub(crate) fn renew(desk: &Desk, due: &Due, now: SystemTime) {
+    let made = make(desk, due, now);
+    let mut registry = desk.registry();
+    if !registry.is_current(due) {
+        return;
+    }
+    let stored = made.and_then(|(leaf, configurations)| {
+        desk.store(&due.settings, &leaf)?;
+        Ok((leaf, configurations))
+    });
+    let listener = due.listener.as_str();
+    match stored {
+        Ok((leaf, configurations)) => {
+            let end = written(leaf.not_after);
+            registry.renewed(due, leaf, configurations);
+            tracing::info!(listener, end, "renewed a certificate");
+        }
+        Err(error) => {
+            let (end, retry_seconds) = (written(due.leaf.not_after), registry.failed(listener, now).as_secs());
+            tracing::warn!(listener, %error, end, retry_seconds, "could not renew a certificate; the present one stays in use");
         }
     }
+    desk.announce(&registry);
+}
+
+fn make(desk: &Desk, due: &Due, now: SystemTime) -> Result<(Leaf, Configurations), IdentityError> {
+    let leaf = due.settings.renew(&desk.authority, &due.leaf, now)?;
+    let configurations = Configurations::new(desk.authority.provider(), due.protocol, leaf.certified())?;
+    Ok((leaf, configurations))
 }

@@ -1,4 +1,4 @@
-//! The TLS configuration listeners use, replaceable while they run.
+//! The TLS configuration a listener uses, replaceable while it runs.
 
 use std::sync::Arc;
 
@@ -6,13 +6,19 @@ use arc_swap::ArcSwap;
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::Ticketer;
-use rustls::server::{ClientHello, ProducesTickets};
+use rustls::server::ClientHello;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
-/// The application protocol of MQTT over TLS.
-const ALPN_MQTT: &[u8] = b"mqtt";
+/// What a listener speaks inside TLS: the application protocol it chooses where clients offer some (RFC 7301).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ApplicationProtocol {
+    /// ALPN `mqtt`.
+    Mqtt,
+    /// MQTT over WebSockets: ALPN `http/1.1`, as browsers offer it.
+    Http11,
+}
 
-/// A handle on the newest server configuration. Clones see what is published through any of them.
+/// A handle on the newest server configuration of one listener. Clones see what is published through any of them.
 ///
 /// A listener asks at each handshake; connections that stand keep what they were made with.
 #[derive(Debug, Clone)]
@@ -23,36 +29,32 @@ pub struct ServerTls {
 /// The same certificate twice: rustls refuses a client whose ALPN list has nothing of ours, so a client that offers
 /// other protocols (or none) gets a configuration that does not speak ALPN at all.
 #[derive(Debug)]
-struct Configurations {
-    mqtt: Arc<ServerConfig>,
+pub(crate) struct Configurations {
+    protocol: ApplicationProtocol,
+    speaking: Arc<ServerConfig>,
     silent: Arc<ServerConfig>,
 }
 
 impl ServerTls {
-    pub(crate) fn new(provider: &Arc<CryptoProvider>, certificate: CertifiedKey) -> Result<Self, rustls::Error> {
-        let first = Configurations::new(provider, certificate, Ticketer::new()?)?;
-        Ok(Self { current: Arc::new(ArcSwap::from_pointee(first)) })
+    pub(crate) fn new(first: Configurations) -> Self {
+        Self { current: Arc::new(ArcSwap::from_pointee(first)) }
     }
 
-    /// Makes `certificate` the one that handshakes from now on show. Session tickets given out before stay good.
-    pub(crate) fn publish(
-        &self,
-        provider: &Arc<CryptoProvider>,
-        certificate: CertifiedKey,
-    ) -> Result<(), rustls::Error> {
-        let ticketer = self.current.load().silent.ticketer.clone();
-        let next = Configurations::new(provider, certificate, ticketer)?;
+    /// Makes `next` what handshakes from now on use. Session tickets given out before stay good.
+    pub(crate) fn publish(&self, next: Configurations) {
+        let next = next.with_tickets_of(&self.current.load());
         self.current.store(Arc::new(next));
-        Ok(())
     }
 
     /// The configuration for the client that sent `hello` (an accepted [`rustls::server::Acceptor`], or
-    /// tokio-rustls' `LazyConfigAcceptor`): ALPN `mqtt` where the client offers it, no ALPN otherwise.
+    /// tokio-rustls' `LazyConfigAcceptor`): the listener's application protocol where the client offers it, no ALPN
+    /// otherwise.
     pub fn configuration(&self, hello: &ClientHello<'_>) -> Arc<ServerConfig> {
         let current = self.current.load();
-        let offers_mqtt = hello.alpn().is_some_and(|mut offered| offered.any(|protocol| protocol == ALPN_MQTT));
-        match offers_mqtt {
-            true => current.mqtt.clone(),
+        let ours = current.protocol.name();
+        let is_offered = hello.alpn().is_some_and(|mut offered| offered.any(|protocol| protocol == ours));
+        match is_offered {
+            true => current.speaking.clone(),
             false => current.silent.clone(),
         }
     }
@@ -64,20 +66,41 @@ impl ServerTls {
     }
 }
 
+impl ApplicationProtocol {
+    fn name(self) -> &'static [u8] {
+        match self {
+            Self::Mqtt => b"mqtt",
+            Self::Http11 => b"http/1.1",
+        }
+    }
+}
+
 impl Configurations {
-    fn new(
+    pub(crate) fn new(
         provider: &Arc<CryptoProvider>,
+        protocol: ApplicationProtocol,
         certificate: CertifiedKey,
-        ticketer: Arc<dyn ProducesTickets>,
     ) -> Result<Self, rustls::Error> {
         let mut silent = ServerConfig::builder_with_provider(provider.clone())
             .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
             .with_no_client_auth()
             .with_cert_resolver(Arc::new(SingleCertAndKey::from(certificate)));
-        silent.ticketer = ticketer;
-        let mut mqtt = silent.clone();
-        mqtt.alpn_protocols = vec![ALPN_MQTT.to_vec()];
-        Ok(Self { mqtt: Arc::new(mqtt), silent: Arc::new(silent) })
+        silent.ticketer = Ticketer::new()?;
+        Ok(Self::from_silent(protocol, silent))
+    }
+
+    fn from_silent(protocol: ApplicationProtocol, silent: ServerConfig) -> Self {
+        let mut speaking = silent.clone();
+        speaking.alpn_protocols = vec![protocol.name().to_vec()];
+        Self { protocol, speaking: Arc::new(speaking), silent: Arc::new(silent) }
+    }
+
+    fn with_tickets_of(self, before: &Self) -> Self {
+        let mut silent = Arc::unwrap_or_clone(self.silent);
+        silent.ticketer = before.silent.ticketer.clone();
+        // TLS 1.2 clients without tickets resume by what the server remembers.
+        silent.session_storage = before.silent.session_storage.clone();
+        Self::from_silent(self.protocol, silent)
     }
 }
 

@@ -52,8 +52,8 @@ impl Judge {
             return Verdict::OutOfTime("its own certificate is not valid then".to_owned());
         }
         let at = UnixTime::since_unix_epoch(since_epoch);
-        for name in names.iter() {
-            let Err(error) = self.verifier.verify_server_cert(leaf, &[], name, &[], at) else {
+        for name in names.to_verify() {
+            let Err(error) = self.verifier.verify_server_cert(leaf, &[], &name, &[], at) else {
                 continue;
             };
             let reason = error.to_string();

@@ -24,6 +24,8 @@ pub struct Closed;
 struct State {
     batches: Vec<Bytes>,
     receiver_sleeps: bool,
+    /// The receiver is to come back though no batch is there.
+    woken: bool,
     closed: bool,
 }
 
@@ -49,7 +51,7 @@ impl Shared {
 /// Makes an inbox that asks its senders to pause once `limit` bytes wait in it.
 pub fn channel(limit: usize) -> (Sender, Receiver) {
     let shared = Arc::new(Shared {
-        state: Mutex::new(State { batches: Vec::new(), receiver_sleeps: false, closed: false }),
+        state: Mutex::new(State { batches: Vec::new(), receiver_sleeps: false, woken: false, closed: false }),
         arrived: Condvar::new(),
         held: AtomicUsize::new(0),
         limit,
@@ -85,13 +87,25 @@ impl Sender {
     pub fn room(&self) -> Room {
         self.shared.room()
     }
+
+    /// Has the receiver come back at once though nothing is sent: something waits for it beside the inbox.
+    pub fn wake(&self) {
+        let wake = {
+            let mut state = self.shared.lock();
+            state.woken = true;
+            std::mem::take(&mut state.receiver_sleeps)
+        };
+        if wake {
+            self.shared.arrived.notify_one();
+        }
+    }
 }
 
 /// What [`Receiver::receive`] came back with.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Received {
     Batches,
-    /// The deadline passed first.
+    /// The deadline passed first, or [`Sender::wake`] was called.
     Idle,
     /// Every sender is gone or [`Receiver::close`] was called, and nothing is left.
     Closed,
@@ -106,12 +120,13 @@ impl Receiver {
     /// Moves all waiting batches into `into`, sleeping for them up to `wait`.
     pub fn receive(&self, into: &mut Vec<Bytes>, wait: Duration) -> Received {
         let mut state = self.shared.lock();
-        if state.batches.is_empty() && !state.closed {
+        if state.batches.is_empty() && !state.closed && !state.woken {
             state.receiver_sleeps = true;
             let slept = self.shared.arrived.wait_timeout(state, wait);
             state = slept.unwrap_or_else(PoisonError::into_inner).0;
             state.receiver_sleeps = false;
         }
+        state.woken = false;
         if !state.batches.is_empty() {
             into.append(&mut state.batches);
             return Received::Batches;
@@ -175,6 +190,19 @@ mod tests {
         }
         sender.send(vec![1].into()).unwrap();
         assert_eq!(thread.join().unwrap(), Received::Batches);
+    }
+
+    #[test]
+    fn a_call_from_beside_is_not_missed() {
+        let (sender, receiver) = channel(10);
+        sender.wake();
+        assert_eq!(receiver.receive(&mut Vec::new(), Duration::from_secs(30)), Received::Idle);
+        let thread = std::thread::spawn(move || receiver.receive(&mut Vec::new(), Duration::from_secs(30)));
+        while !sender.shared.lock().receiver_sleeps {
+            std::thread::yield_now();
+        }
+        sender.wake();
+        assert_eq!(thread.join().unwrap(), Received::Idle);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use bytes::BytesMut;
 
 use crate::{
     frame::Frame,
-    property::{self, Walk},
+    property::{self, Value, Walk},
     qos::PacketId,
     reader::Reader,
     reason::ReasonCode,
@@ -96,6 +96,19 @@ fn decode_reason(mut reader: Reader<'_>, kind: AckKind) -> Result<ReasonCode, Vi
     }
     reader.finish()?;
     Ok(reason)
+}
+
+/// The reason string of an acknowledgement that `decode` has passed, for those few who ask why.
+pub(crate) fn reason_string(body: &[u8]) -> Option<&str> {
+    let mut reader = Reader::new(body);
+    reader.take(3).ok()?;
+    let mut walk = Walk::new(reader.properties().ok()?, property::ACKNOWLEDGEMENT);
+    while let Ok(Some((id, value))) = walk.next() {
+        if let (property::REASON_STRING, Value::Text(text)) = (id, value) {
+            return Some(text);
+        }
+    }
+    None
 }
 
 /// Appends an acknowledgement in its shortest form; before version 5 the reason is left out. A reason the packet cannot

@@ -2,7 +2,7 @@
 
 use bytes::BytesMut;
 use mqtt_protocol_core::mqtt::{
-    packet::{GenericPacketTrait, Properties, Property, ReasonString},
+    packet::{GenericPacketTrait, Properties, Property, ReasonString, UserProperty},
     result_code::MqttError,
 };
 
@@ -36,6 +36,12 @@ pub(crate) fn reason_string_of(properties: &[Property]) -> Option<String> {
         Property::ReasonString(text) => Some(text.val().to_owned()),
         _ => None,
     })
+}
+
+/// A property list of nothing but user properties.
+pub(crate) fn user_properties(pairs: &[(String, String)]) -> Result<Properties, EncodeError> {
+    let property = |(key, value): &(String, String)| UserProperty::new(key, value).map(Property::from);
+    pairs.iter().map(property).collect::<Result<_, _>>().map_err(|_| EncodeError::Field)
 }
 
 /// Refuses filters too many for one packet, whose builder would panic on them. 16 bytes are room for the rest of the

@@ -18,6 +18,7 @@
 
 mod ack;
 mod auth;
+pub mod client;
 mod connack;
 mod connect;
 mod disconnect;
@@ -58,7 +59,9 @@ pub use qos::{InvalidQoS, PacketId, QoS};
 pub use reason::{ReasonCode, UnknownReasonCode};
 pub use suback::SubAck;
 pub use subscribe::{RetainHandling, Subscribe, SubscribeOptions};
-pub use topic::{Filter, MAX_LEVELS, TopicError, check_topic_name, matches};
+pub use topic::{
+    Filter, MAX_LEVELS, SELF_CHECK_TOPIC, TopicError, check_topic_name, is_self_check, literal_levels, matches,
+};
 pub use unsuback::UnsubAck;
 pub use unsubscribe::Unsubscribe;
 pub use version::ProtocolVersion;

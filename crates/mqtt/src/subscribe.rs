@@ -122,6 +122,19 @@ fn options(theirs: &SubOpts) -> SubscribeOptions {
 /// # Errors
 /// No filter, one of more than 65,535 bytes, a subscription identifier out of range, or more than a packet can hold.
 pub fn encode(out: &mut BytesMut, version: ProtocolVersion, subscribe: &Subscribe) -> Result<(), EncodeError> {
+    encode_with(out, version, subscribe, &[])
+}
+
+/// As `encode`, with user properties.
+///
+/// # Errors
+/// As `encode`, and a user property of more than 65,535 bytes.
+pub(crate) fn encode_with(
+    out: &mut BytesMut,
+    version: ProtocolVersion,
+    subscribe: &Subscribe,
+    user_properties: &[(String, String)],
+) -> Result<(), EncodeError> {
     if subscribe.filters.is_empty() {
         return Err(EncodeError::EmptyList);
     }
@@ -134,7 +147,7 @@ pub fn encode(out: &mut BytesMut, version: ProtocolVersion, subscribe: &Subscrib
         .map_err(|_| EncodeError::Field)?;
     let id = subscribe.id.get();
     if version.is_v5() {
-        let mut properties = Vec::new();
+        let mut properties = foreign::user_properties(user_properties)?;
         if let Some(identifier) = subscribe.identifier {
             let identifier = SubscriptionIdentifier::new(identifier).map_err(|_| EncodeError::Field)?;
             properties.push(identifier.into());

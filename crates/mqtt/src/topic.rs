@@ -126,14 +126,36 @@ impl<'a> Filter<'a> {
     }
 }
 
-/// Whether a well-formed filter (without `$share`) matches a well-formed topic name. Compared byte by byte
-/// (MQTT-4.7.3-4); a leading wildcard does not match a topic that starts with `$` (MQTT-4.7.2-1).
-pub fn matches(filter: &str, topic: &str) -> bool {
-    if topic.starts_with('$') && filter.starts_with(['+', '#']) {
-        return false;
+/// Where the broker checks itself: reserved, and only found by those who ask for it by name.
+pub const SELF_CHECK_TOPIC: &str = "azedge/dmqtt/selftest";
+
+const SELF_CHECK_LEVELS: usize = 3;
+
+/// How many levels at the front of a topic name no wildcard stands for: 1 where it begins with `$` (MQTT-4.7.2-1), 3 for
+/// [`SELF_CHECK_TOPIC`] and what is below it, else 0.
+pub fn literal_levels(topic: &str) -> usize {
+    match topic.as_bytes().first() {
+        Some(b'$') => 1,
+        Some(b'a') if is_self_check(topic) => SELF_CHECK_LEVELS,
+        _ => 0,
     }
+}
+
+/// Whether it is [`SELF_CHECK_TOPIC`] or below.
+pub fn is_self_check(topic: &str) -> bool {
+    topic.strip_prefix(SELF_CHECK_TOPIC).is_some_and(|below| below.is_empty() || below.starts_with('/'))
+}
+
+/// Whether a well-formed filter (without `$share`) matches a well-formed topic name. Compared byte by byte
+/// (MQTT-4.7.3-4); a wildcard among the topic's [`literal_levels`] matches nothing.
+pub fn matches(filter: &str, topic: &str) -> bool {
+    let mut literal = literal_levels(topic);
     let mut levels = topic.split('/');
     for wanted in filter.split('/') {
+        if literal > 0 && matches!(wanted, "#" | "+") {
+            return false;
+        }
+        literal = literal.saturating_sub(1);
         if wanted == "#" {
             // Also the parent level: `a/#` matches `a`.
             return true;
@@ -144,4 +166,39 @@ pub fn matches(filter: &str, topic: &str) -> bool {
         }
     }
     levels.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_self_check_is_found_by_its_name_alone() {
+        let topic = "azedge/dmqtt/selftest/0/publish";
+        for hidden in ["#", "+/#", "azedge/#", "azedge/+/selftest/#", "azedge/dmqtt/#", "azedge/dmqtt/+/0/publish"] {
+            assert!(!matches(hidden, topic), "{hidden}");
+        }
+        for shown in ["azedge/dmqtt/selftest/#", "azedge/dmqtt/selftest/+/publish", topic] {
+            assert!(matches(shown, topic), "{shown}");
+        }
+        assert!(matches("azedge/dmqtt/selftest/#", SELF_CHECK_TOPIC));
+        assert!(!matches("azedge/dmqtt/+", SELF_CHECK_TOPIC));
+        for beside in ["azedge/dmqtt/selftests", "azedge/dmqtt", "azedge/dmqtt/other/selftest"] {
+            assert!(matches("#", beside), "{beside}");
+        }
+    }
+
+    #[test]
+    fn mqtt_4_7_2_1_a_leading_wildcard_does_not_match_a_dollar_topic() {
+        for (filter, topic, expected) in [
+            ("#", "$SYS/a", false),
+            ("+/a", "$SYS/a", false),
+            ("$SYS/#", "$SYS/a", true),
+            ("$SYS/+", "$SYS/a", true),
+            ("$SYS/#", "$SYS", true),
+            ("#", "a/$SYS", true),
+        ] {
+            assert_eq!(matches(filter, topic), expected, "{filter} {topic}");
+        }
+    }
 }

@@ -60,6 +60,19 @@ fn texts(entries: &[MqttString]) -> Vec<String> {
 /// # Errors
 /// No filter, one of more than 65,535 bytes, or more than a packet can hold.
 pub fn encode(out: &mut BytesMut, version: ProtocolVersion, unsubscribe: &Unsubscribe) -> Result<(), EncodeError> {
+    encode_with(out, version, unsubscribe, &[])
+}
+
+/// As `encode`, with user properties.
+///
+/// # Errors
+/// As `encode`, and a user property of more than 65,535 bytes.
+pub(crate) fn encode_with(
+    out: &mut BytesMut,
+    version: ProtocolVersion,
+    unsubscribe: &Unsubscribe,
+    user_properties: &[(String, String)],
+) -> Result<(), EncodeError> {
     if unsubscribe.filters.is_empty() {
         return Err(EncodeError::EmptyList);
     }
@@ -67,7 +80,12 @@ pub fn encode(out: &mut BytesMut, version: ProtocolVersion, unsubscribe: &Unsubs
     let id = unsubscribe.id.get();
     let filters: Vec<&str> = unsubscribe.filters.iter().map(String::as_str).collect();
     if version.is_v5() {
-        let packet = v5_0::Unsubscribe::builder().packet_id(id).entries(filters).and_then(|builder| builder.build());
+        let properties = foreign::user_properties(user_properties)?;
+        let packet = v5_0::Unsubscribe::builder()
+            .packet_id(id)
+            .props(properties)
+            .entries(filters)
+            .and_then(|builder| builder.build());
         foreign::append(out, Ok(packet.map_err(|_| EncodeError::Field)?));
     } else {
         let packet = v3_1_1::Unsubscribe::builder().packet_id(id).entries(filters).and_then(|builder| builder.build());

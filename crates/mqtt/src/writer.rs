@@ -7,6 +7,9 @@ use crate::encode_error::EncodeError;
 /// The largest remaining length (section 2.1.4).
 pub(crate) const MAX_REMAINING_LENGTH: usize = 268_435_455;
 
+/// The largest packet there can be: first byte, four bytes of length, and the rest.
+pub(crate) const MAX_PACKET_SIZE: u32 = MAX_REMAINING_LENGTH as u32 + 5;
+
 /// Bytes a variable byte integer takes.
 pub(crate) const fn variable_len(value: usize) -> usize {
     match value {

@@ -1,7 +1,9 @@
 //! The data directory: one process at a time, what it remembers, and the small files the process leaves there.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use config::{ClusterRecord, ClusterRecordError};
@@ -9,6 +11,7 @@ use config::{ClusterRecord, ClusterRecordError};
 const CLUSTER_FILE: &str = "cluster.json";
 const LISTENERS_FILE: &str = "listeners.json";
 const LOCK_FILE: &str = "lock";
+const STARTS_FILE: &str = "starts";
 const PARTITIONS_FOLDER: &str = "partitions";
 
 /// The data directory, held by this process until dropped.
@@ -82,9 +85,23 @@ impl DataDir {
         self.replace(CLUSTER_FILE, &record.to_json())
     }
 
-    /// Tells other programs where this process listens.
-    pub(crate) fn announce_listeners(&self, json: &str) -> Result<(), DataDirError> {
-        self.replace(LISTENERS_FILE, json)
+    /// Counts one start more and returns how many there were before. A count that cannot be understood begins anew.
+    pub(crate) fn count_start(&self) -> Result<u64, DataDirError> {
+        let path = self.path.join(STARTS_FILE);
+        let before: u64 = match fs::read_to_string(&path) {
+            Ok(text) => text.trim().parse().unwrap_or(0),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => 0,
+            Err(source) => return Err(io_error("read", &path, source)),
+        };
+        self.replace(STARTS_FILE, &format!("{}\n", before.saturating_add(1)))?;
+        Ok(before)
+    }
+
+    /// Tells other programs where this process listens: an object from each listener's name to its address.
+    pub(crate) fn announce_listeners(&self, addresses: &BTreeMap<String, SocketAddr>) -> Result<(), DataDirError> {
+        // Names are those of resources and flags, addresses numbers: nothing to escape.
+        let fields: Vec<String> = addresses.iter().map(|(name, at)| format!("\"{name}\":\"{at}\"")).collect();
+        self.replace(LISTENERS_FILE, &format!("{{{}}}\n", fields.join(",")))
     }
 
     pub(crate) fn withdraw_listeners(&self) -> Result<(), DataDirError> {
@@ -141,14 +158,28 @@ mod tests {
     }
 
     #[test]
+    fn starts_are_counted_over_processes() {
+        let parent = tempfile::tempdir().unwrap();
+        for before in 0..3 {
+            assert_eq!(DataDir::open(parent.path()).unwrap().count_start().unwrap(), before);
+        }
+        fs::write(parent.path().join("starts"), "many").unwrap();
+        assert_eq!(DataDir::open(parent.path()).unwrap().count_start().unwrap(), 0);
+        assert_eq!(DataDir::open(parent.path()).unwrap().count_start().unwrap(), 1);
+    }
+
+    #[test]
     fn a_stale_announcement_is_withdrawn() {
         let parent = tempfile::tempdir().unwrap();
         let announced = parent.path().join("listeners.json");
         fs::write(&announced, "{}").unwrap();
         let data_dir = DataDir::open(parent.path()).unwrap();
         assert!(!announced.exists());
-        data_dir.announce_listeners("{\"mqtt\":\"\"}\n").unwrap();
-        assert!(announced.exists());
+        let at = |address: &str| address.parse().unwrap();
+        let addresses = [("mqtt", at("127.0.0.1:1883")), ("default/18883", at("[::]:18883"))];
+        data_dir.announce_listeners(&addresses.map(|(name, at)| (name.to_owned(), at)).into()).unwrap();
+        let text = fs::read_to_string(&announced).unwrap();
+        assert_eq!(text, "{\"default/18883\":\"[::]:18883\",\"mqtt\":\"127.0.0.1:1883\"}\n");
         data_dir.withdraw_listeners().unwrap();
         assert!(!announced.exists());
     }

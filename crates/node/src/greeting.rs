@@ -1,29 +1,45 @@
 //! The first lines on stdout: commands to try the broker with, ready to paste into a shell.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
-use crate::sockets::Addresses;
+use config::{Listener, Plan, Protocol, Tls};
 
-/// The commands for the listeners that are on.
-pub(crate) fn greeting(addresses: &Addresses, ca_certificate: &Path) -> String {
+use crate::sockets::ADMIN;
+
+/// The commands for the listeners of `plan`, one of each kind, where they are bound.
+pub(crate) fn greeting(plan: &Plan, addresses: &BTreeMap<String, SocketAddr>, ca_certificate: &Path) -> String {
     let mut lines = String::from("# Try it: subscribe in one terminal, publish in another.\n");
-    if let Some(address) = addresses.mqtt {
+    let first = |protocol: Protocol, kind: fn(&Option<Tls>) -> bool| {
+        let mut fitting = plan.listeners.iter().filter(move |l| l.protocol == protocol && kind(&l.tls));
+        fitting.find_map(|listener: &Listener| Some((listener, *addresses.get(&listener.name)?)))
+    };
+    if let Some((_, address)) = first(Protocol::Mqtt, Option::is_none) {
         commands(&mut lines, &reached_at(address), "", "hello");
     }
-    if let Some(address) = addresses.mqtts {
+    if let Some((_, address)) = first(Protocol::Mqtt, |tls| matches!(tls, Some(Tls::Automatic(_)))) {
         let options = format!(" --cafile {}", quoted(&ca_certificate.to_string_lossy()));
         lines.push_str("# Over TLS:\n");
         commands(&mut lines, &reached_at(address), &options, "hello, encrypted");
     }
     // Writing to a String does not fail.
-    if let Some(address) = addresses.ws {
+    if let Some((listener, address)) = first(Protocol::Mqtt, |tls| matches!(tls, Some(Tls::Manual(_)))) {
+        let (host, port) = reached_at(address);
+        let name = &listener.name;
+        let _ = writeln!(lines, "# Over TLS with your certificate: {host} port {port} (listener {name})");
+    }
+    if let Some((_, address)) = first(Protocol::WebSockets, Option::is_none) {
         let url = with_scheme("ws", address);
         let _ = writeln!(lines, "# Over WebSocket, for a browser or MQTT.js: {url}/mqtt");
     }
-    if let Some(address) = addresses.admin {
-        let url = with_scheme("http", address);
+    if let Some((_, address)) = first(Protocol::WebSockets, Option::is_some) {
+        let url = with_scheme("wss", address);
+        let _ = writeln!(lines, "# Over WebSocket and TLS: {url}/mqtt");
+    }
+    if let Some(address) = addresses.get(ADMIN) {
+        let url = with_scheme("http", *address);
         let _ = writeln!(lines, "# Health and metrics: {url}/health/ready {url}/metrics");
     }
     lines
@@ -63,19 +79,27 @@ fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+    use std::net::SocketAddr;
     use std::path::Path;
 
+    use config::{Host, Input, Plan};
+
     use super::{greeting, quoted};
-    use crate::sockets::Addresses;
+
+    fn addresses(all: &[(&str, &str)]) -> BTreeMap<String, SocketAddr> {
+        all.iter().map(|(name, address)| ((*name).to_owned(), address.parse().unwrap())).collect()
+    }
 
     #[test]
-    fn shows_every_listener_with_its_port() {
-        let addresses = Addresses {
-            mqtt: "127.0.0.1:41123".parse().ok(),
-            mqtts: "0.0.0.0:8883".parse().ok(),
-            ws: "[::]:8083".parse().ok(),
-            admin: "127.0.0.1:9600".parse().ok(),
-        };
+    fn shows_every_kind_of_listener_with_its_port() {
+        let plan = Plan::check(&Input::default(), &Host { cores: 2, remembered: None }).unwrap();
+        let bound = addresses(&[
+            ("mqtt", "127.0.0.1:41123"),
+            ("mqtts", "0.0.0.0:8883"),
+            ("ws", "[::]:8083"),
+            ("admin", "127.0.0.1:9600"),
+        ]);
         let expected = "\
 # Try it: subscribe in one terminal, publish in another.
 mosquitto_sub -h 127.0.0.1 -p 41123 -v -t 'demo/#'
@@ -86,7 +110,9 @@ mosquitto_pub -h 127.0.0.1 -p 8883 --cafile /data/tls/ca.crt -t demo/hello -m 'h
 # Over WebSocket, for a browser or MQTT.js: ws://[::1]:8083/mqtt
 # Health and metrics: http://127.0.0.1:9600/health/ready http://127.0.0.1:9600/metrics
 ";
-        assert_eq!(greeting(&addresses, Path::new("/data/tls/ca.crt")), expected);
+        assert_eq!(greeting(&plan, &bound, Path::new("/data/tls/ca.crt")), expected);
+        let only = addresses(&[("ws", "127.0.0.1:8083")]);
+        assert_eq!(greeting(&plan, &only, Path::new("ca.crt")).lines().count(), 2);
     }
 
     #[test]

@@ -4,16 +4,34 @@ use std::io::{self, IsTerminal};
 
 use config::LogLevel;
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::{Layer, Registry, fmt, reload};
 
-/// Sends the log of the whole process to stderr. What the `log` crate carries stays out: rustls warns there of every client
-/// that sends an address as server name.
-pub(crate) fn start(level: LogLevel) {
-    let lines = tracing_subscriber::fmt().with_writer(io::stderr).with_max_level(filter(level));
-    // Fails only where a log was started before, which then goes on.
-    let _ = match io::stderr().is_terminal() {
-        true => tracing::subscriber::set_global_default(lines.with_target(false).finish()),
-        false => tracing::subscriber::set_global_default(lines.json().flatten_event(true).with_ansi(false).finish()),
-    };
+/// The running log, whose level can change.
+#[derive(Debug, Clone)]
+pub(crate) struct Logging(reload::Handle<LevelFilter, Registry>);
+
+impl Logging {
+    /// Sends the log of the whole process to stderr. What the `log` crate carries stays out: rustls warns there of every
+    /// client that sends an address as server name.
+    pub(crate) fn start(level: LogLevel) -> Self {
+        let (level, handle) = reload::Layer::new(filter(level));
+        // A closed stderr is no reason to end, and telling it there would.
+        let lines = fmt::layer().with_writer(io::stderr).log_internal_errors(false);
+        let lines = match io::stderr().is_terminal() {
+            true => lines.with_target(false).boxed(),
+            false => lines.json().flatten_event(true).with_ansi(false).boxed(),
+        };
+        // Fails only where a log was started before, which then goes on.
+        let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(level).with(lines));
+        Self(handle)
+    }
+
+    /// Tells as much as `level` from now on.
+    pub(crate) fn set_level(&self, level: LogLevel) {
+        // Fails only when the log is gone, which it is not before the process.
+        let _ = self.0.reload(filter(level));
+    }
 }
 
 fn filter(level: LogLevel) -> LevelFilter {

@@ -2,15 +2,25 @@
 
 mod admin;
 mod arguments;
+mod certificates;
+mod check;
+mod configuration;
 mod data_dir;
+mod explain;
 mod greeting;
 mod host;
 mod logging;
+mod reading;
 mod roles;
 mod salvage;
+mod self_check;
 mod signals;
 mod sockets;
+mod sources;
 mod start;
+mod systemd;
+mod traces;
+mod watchdog;
 
 use std::process::ExitCode;
 

@@ -4,16 +4,18 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use config::{Host, Plan, Problems, Request};
+use config::{Host, Request};
 use identity::IdentityError;
 
-use crate::arguments::{Arguments, Errand};
+use crate::arguments::{Arguments, BrokerFlags, Errand};
 use crate::data_dir::{DataDir, DataDirError};
+use crate::logging::Logging;
+use crate::reading::{Reading, Refused};
 use crate::roles::{BrokerError, all_in_one};
 use crate::salvage::{self, SalvageError};
 use crate::signals::Signals;
 use crate::sockets::BindErrors;
-use crate::{host, logging};
+use crate::{check, explain, host};
 
 /// What was asked for cannot be; as clap's own.
 const EXIT_BAD_REQUEST: u8 = 2;
@@ -24,7 +26,7 @@ const EXIT_FAILED: u8 = 1;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StartError {
     #[error(transparent)]
-    Request(#[from] Problems),
+    Request(#[from] Refused),
     #[error(transparent)]
     DataDir(#[from] DataDirError),
     #[error(transparent)]
@@ -40,10 +42,6 @@ pub(crate) enum StartError {
 }
 
 impl StartError {
-    pub(crate) fn thread(source: io::Error) -> Self {
-        Self::Thread(source)
-    }
-
     fn exit_code(&self) -> u8 {
         match self {
             Self::Request(_) => EXIT_BAD_REQUEST,
@@ -54,13 +52,19 @@ impl StartError {
 
 /// The whole life of the process.
 pub(crate) fn run() -> ExitCode {
-    let mut arguments = Arguments::parse();
-    let done = match arguments.errand.take() {
+    let Arguments { errand, broker } = Arguments::parse();
+    let done = match errand {
+        Some(Errand::Publish(asked)) => return tools::publish::run(*asked),
+        Some(Errand::Subscribe(asked)) => return tools::subscribe::run(*asked),
+        Some(Errand::Request(asked)) => return tools::request::run(*asked),
+        Some(Errand::Bench(asked)) => return tools::bench::run(*asked),
+        Some(Errand::Check(asked)) => check::run(asked).map(|text| print(&text)).map_err(StartError::from),
+        Some(Errand::Explain(asked)) => explain(asked.broker).map(|text| print(&text)),
         Some(Errand::Salvage(asked)) => {
             let data_dir = Request { data_dir: asked.data_dir, ..Request::default() }.data_dir();
             salvage::run(&data_dir, asked.partition).map(|report| print(&report)).map_err(StartError::from)
         }
-        None => start(arguments),
+        None => start(broker),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -74,11 +78,12 @@ pub(crate) fn run() -> ExitCode {
     }
 }
 
-fn start(arguments: Arguments) -> Result<(), StartError> {
-    let request = arguments.request();
-    let host = Host { cores: host::cores(), remembered: DataDir::remembered(&request.data_dir())? };
-    let plan = Plan::check(&request, &host)?;
-    logging::start(plan.log_level);
+fn start(flags: BrokerFlags) -> Result<(), StartError> {
+    let reading = flags.reading();
+    let host = this_host(&reading)?;
+    let (signature, plan) = reading.plan(&host);
+    let plan = plan?;
+    let logging = Logging::start(plan.log_level);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "starting");
     for notice in &plan.notices {
         tracing::warn!("{notice}");
@@ -86,7 +91,17 @@ fn start(arguments: Arguments) -> Result<(), StartError> {
     host::raise_open_files_limit();
     host::use_small_pages();
     let signals = Signals::catch().map_err(StartError::Thread)?;
-    all_in_one::run(&plan, &signals)
+    all_in_one::run(all_in_one::Asked { reading, host, signature, plan, logging }, &signals)
+}
+
+fn explain(flags: BrokerFlags) -> Result<String, StartError> {
+    let reading = flags.reading();
+    let plan = reading.plan(&this_host(&reading)?).1?;
+    Ok(explain::text(&plan))
+}
+
+fn this_host(reading: &Reading) -> Result<Host, DataDirError> {
+    Ok(Host { cores: host::cores(), remembered: DataDir::remembered(&reading.flags.data_dir())? })
 }
 
 /// Writes to stdout at once. That nobody reads it is no reason to end.

@@ -98,6 +98,8 @@ pub struct Attach<'a> {
     pub epoch: Epoch,
     /// How many unacknowledged messages this partition may have handed to the owner at once.
     pub window: u16,
+    /// Holds for the session's queue here from now on. `None` leaves it as it is: in logs from when it was not said.
+    pub queue_limit: Option<QueueLimit>,
 }
 
 /// The persistent session's connection has ended: hold its messages.

@@ -23,6 +23,10 @@ pub(crate) fn command(of: u8, fields: &[u8]) -> Decoded<Command<'_>> {
         kind::FRONTEND_GONE => Command::FrontendGone(FrontendGone { frontend: r.u16()? }),
         kind::CONFIRM => Command::Confirm(Confirm { from: r.partition()?, item: r.u64()? }),
         kind::ATTACH => Command::Attach(attach(&mut r)?),
+        kind::ATTACH_LIMITED => {
+            let attach = attach(&mut r)?;
+            Command::Attach(Attach { queue_limit: Some(QueueLimit { length: r.u64()? }), ..attach })
+        }
         kind::DETACH => Command::Detach(Detach { client_id: r.text()?, epoch: r.epoch()? }),
         kind::SUBSCRIBE => Command::Subscribe(subscribe(&mut r)?),
         kind::UNSUBSCRIBE => Command::Unsubscribe(unsubscribe(&mut r)?),
@@ -73,7 +77,8 @@ fn close<'a>(r: &mut Reader<'a>) -> Decoded<Close<'a>> {
 }
 
 fn attach<'a>(r: &mut Reader<'a>) -> Decoded<Attach<'a>> {
-    Ok(Attach { owner: r.owner()?, client_id: r.text()?, epoch: r.epoch()?, window: r.u16()? })
+    let (owner, client_id, epoch, window) = (r.owner()?, r.text()?, r.epoch()?, r.u16()?);
+    Ok(Attach { owner, client_id, epoch, window, queue_limit: None })
 }
 
 fn subscribe<'a>(r: &mut Reader<'a>) -> Decoded<Subscribe<'a>> {

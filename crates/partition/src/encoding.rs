@@ -1,4 +1,6 @@
 //! How each command is written, field by field; `decoding` reads in the same order.
+//!
+//! A command that gets another field gets another kind, and the kind without it is read as before.
 
 use crate::command::{Command, Origin, Publish, Scope, SessionKind, Step, Subscribe};
 use crate::wire::Write;
@@ -21,6 +23,7 @@ pub(crate) const FORGET_WILL: u8 = 15;
 pub(crate) const READ_RETAINED: u8 = 16;
 pub(crate) const TICK: u8 = 17;
 pub(crate) const WAITING: u8 = 18;
+pub(crate) const ATTACH_LIMITED: u8 = 19;
 
 pub(crate) const FROM_CLIENT: u8 = 0;
 pub(crate) const FROM_WILL: u8 = 1;
@@ -33,6 +36,7 @@ pub(crate) fn kind(command: &Command<'_>) -> u8 {
         Command::Close(_) => CLOSE,
         Command::FrontendGone(_) => FRONTEND_GONE,
         Command::Confirm(_) => CONFIRM,
+        Command::Attach(attach) if attach.queue_limit.is_some() => ATTACH_LIMITED,
         Command::Attach(_) => ATTACH,
         Command::Detach(_) => DETACH,
         Command::Subscribe(_) => SUBSCRIBE,
@@ -126,6 +130,9 @@ fn at_topic_home(command: &Command<'_>, out: &mut impl Write) {
             out.text(c.client_id);
             out.u64(c.epoch.0);
             out.u16(c.window);
+            if let Some(limit) = c.queue_limit {
+                out.u64(limit.length);
+            }
         }
         Command::Detach(c) => {
             out.text(c.client_id);

@@ -8,6 +8,7 @@ mod outbox;
 mod snapshot;
 mod tick;
 mod touch;
+mod view;
 mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,7 +47,9 @@ pub(crate) struct Home {
 struct Tally {
     connected: usize,
     persistent: usize,
+    persistent_connected: usize,
     wills: usize,
+    will_bytes: u64,
 }
 
 /// A session's record.
@@ -80,6 +83,8 @@ struct StoredWill {
     expiry: Option<u32>,
     /// The encoded message.
     message: Box<[u8]>,
+    /// Bytes of its payload.
+    payload: u32,
 }
 
 /// A part of an outbox item that concerns this partition itself: done at once.
@@ -94,7 +99,8 @@ impl StoredWill {
     fn new(will: &Will<'_>) -> Self {
         let mut message = Vec::new();
         Message { expires: None, ..will.message }.encode(&mut message);
-        Self { delay: will.delay, expiry: will.expiry, message: message.into() }
+        let payload = will.message.payload.len() as u32;
+        Self { delay: will.delay, expiry: will.expiry, message: message.into(), payload }
     }
 }
 
@@ -121,7 +127,9 @@ impl Home {
         counters.sessions = self.sessions.len();
         counters.connected = self.tally.connected;
         counters.persistent = self.tally.persistent;
+        counters.persistent_connected = self.tally.persistent_connected;
         counters.wills = self.tally.wills;
+        counters.will_bytes = self.tally.will_bytes;
         counters.expired_sessions = self.expired;
         counters.outbox = self.outbox.items.len();
     }
@@ -142,9 +150,7 @@ impl Home {
         if let Some(at) = session.deadline() {
             self.deadlines.insert((at, Arc::clone(&client_id)));
         }
-        self.tally.connected += usize::from(session.owner.is_some());
-        self.tally.persistent += usize::from(session.kind == SessionKind::Persistent);
-        self.tally.wills += usize::from(session.will.is_some());
+        self.tally.add(&session);
         self.sessions.insert(client_id, session);
     }
 
@@ -153,9 +159,7 @@ impl Home {
         if let Some(at) = session.deadline() {
             self.deadlines.remove(&(at, Arc::clone(&client_id)));
         }
-        self.tally.connected -= usize::from(session.owner.is_some());
-        self.tally.persistent -= usize::from(session.kind == SessionKind::Persistent);
-        self.tally.wills -= usize::from(session.will.is_some());
+        self.tally.remove(&session);
         Some((client_id, session))
     }
 
@@ -192,6 +196,38 @@ impl Home {
             };
             Command::Publish(publish).to_frame()
         });
+    }
+}
+
+impl Tally {
+    /// What one session counts.
+    fn of(session: &Session) -> Self {
+        let (connected, persistent) = (session.owner.is_some(), session.kind == SessionKind::Persistent);
+        Self {
+            connected: connected.into(),
+            persistent: persistent.into(),
+            persistent_connected: (connected && persistent).into(),
+            wills: session.will.is_some().into(),
+            will_bytes: session.will.as_ref().map_or(0, |will| will.payload.into()),
+        }
+    }
+
+    fn add(&mut self, session: &Session) {
+        let Self { connected, persistent, persistent_connected, wills, will_bytes } = Self::of(session);
+        self.connected += connected;
+        self.persistent += persistent;
+        self.persistent_connected += persistent_connected;
+        self.wills += wills;
+        self.will_bytes += will_bytes;
+    }
+
+    fn remove(&mut self, session: &Session) {
+        let Self { connected, persistent, persistent_connected, wills, will_bytes } = Self::of(session);
+        self.connected -= connected;
+        self.persistent -= persistent;
+        self.persistent_connected -= persistent_connected;
+        self.wills -= wills;
+        self.will_bytes -= will_bytes;
     }
 }
 

@@ -31,6 +31,7 @@ mod routes;
 mod slots;
 mod snapshot;
 mod topics;
+mod view;
 mod wire;
 
 pub use address::{BodyRef, Epoch, Owner, PartitionId, PartitionSet, SLOTS, SessionSlot, Tag, Timestamp};
@@ -48,11 +49,15 @@ pub use effect::{Delivery, Direct, Effect, Opened, Reply, SubscriptionIds};
 pub use effects::Effects;
 pub use message::Message;
 pub use partition::{Entry, Partition};
-pub use properties::partition_value;
+pub use properties::{MessageProperties, partition_value};
 pub use routes::{Grant, GroupId, Resolved, Routes, ShareGroup, Target};
 pub use slots::SlotTable;
 pub use snapshot::SNAPSHOT_VERSION;
 pub use topics::sticky_key;
+pub use view::{
+    FilterWish, Found, Holding, RetainedView, SLICE, SessionRecord, Slice, SubscriptionPlace, SubscriptionSearch,
+    SubscriptionView,
+};
 pub use wire::DecodeError;
 
 /// How many log indexes share one count of live references.

@@ -47,6 +47,11 @@ impl<'a> Message<'a> {
         })
     }
 
+    /// What removes a topic's retained message (MQTT-3.3.1-6).
+    pub fn removal_of(topic: &'a str) -> Self {
+        Self { topic, qos: QoS::AtLeastOnce, retain: true, expires: None, properties: &[], payload: &[] }
+    }
+
     /// Appends the encoded message.
     pub fn encode(&self, out: &mut Vec<u8>) {
         self.write(&[self.properties], out);

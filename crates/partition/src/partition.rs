@@ -37,7 +37,7 @@ pub struct Partition {
 impl Partition {
     /// An empty partition.
     pub fn new(id: PartitionId, slots: SlotTable) -> Self {
-        let topics = Topics::new(id, slots.partitions());
+        let topics = Topics::new(id, slots.clone());
         Self { id, home: Home::new(id, slots.clone()), slots, now: Timestamp(0), topics }
     }
 

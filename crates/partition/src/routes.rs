@@ -9,6 +9,7 @@ mod level;
 mod resolved;
 mod subscribers;
 mod trie;
+mod view;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -22,6 +23,7 @@ use crate::slots::without_share;
 use index::Index;
 pub(crate) use index::{FilterKey, Registered};
 pub use resolved::{Grant, GroupId, Resolved, ShareGroup, Target};
+pub(crate) use view::{Lowest, STEP};
 
 /// Epochs of filters by the hash of their first level, so that one session's coming and going does not make every
 /// reader resolve every topic anew.

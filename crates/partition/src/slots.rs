@@ -40,11 +40,7 @@ impl SlotTable {
     /// front is not part of the key.
     pub fn homes_of_filter(&self, filter: &str) -> PartitionSet {
         let filter = without_share(filter);
-        if filter.bytes().any(|byte| byte == b'+' || byte == b'#') {
-            self.all
-        } else {
-            PartitionSet::default().with(self.of(filter))
-        }
+        if has_wildcards(filter) { self.all } else { PartitionSet::default().with(self.of(filter)) }
     }
 
     /// Every partition there is.
@@ -73,6 +69,11 @@ impl SlotTable {
         }
         Ok(Self::from_slots(bytes.iter().map(|partition| PartitionId((*partition).into())).collect()))
     }
+}
+
+/// Whether a filter, as it was written, may match several topics. The name of a share holds no wildcard.
+pub(crate) fn has_wildcards(filter: &str) -> bool {
+    filter.bytes().any(|byte| byte == b'+' || byte == b'#')
 }
 
 /// The filter of `$share/group/filter`, or the filter itself.

@@ -9,8 +9,16 @@ use crate::slots::SlotTable;
 use crate::topics::Topics;
 use crate::wire::{DecodeError, Reader, Write};
 
-/// First byte of a snapshot. Another version is refused; when a second version comes, this one stays readable.
-pub const SNAPSHOT_VERSION: u8 = 1;
+/// First byte of a snapshot. Version 1, which does not tell the length of a retained message's payload, is read too;
+/// any other is refused.
+pub const SNAPSHOT_VERSION: u8 = 2;
+
+/// What is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    First,
+    Second,
+}
 
 impl Partition {
     /// Appends the whole state; the replica adds checksums. About 13 bytes for a queue entry.
@@ -29,10 +37,11 @@ impl Partition {
     /// When the bytes are not a snapshot of a known version.
     pub fn restore(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
-        match reader.u8()? {
-            SNAPSHOT_VERSION => {}
+        let form = match reader.u8()? {
+            1 => Form::First,
+            SNAPSHOT_VERSION => Form::Second,
             other => return Err(DecodeError::UnknownVersion(other)),
-        }
+        };
         let id = reader.partition()?;
         let slots = SlotTable::read(&mut reader)?;
         if !slots.all().contains(id) {
@@ -40,7 +49,7 @@ impl Partition {
         }
         let now = reader.timestamp()?;
         let home = Home::read(id, slots.clone(), &mut reader)?;
-        let topics = Topics::read(id, slots.partitions(), &mut reader)?;
+        let topics = Topics::read(id, slots.clone(), form, &mut reader)?;
         reader.finish()?;
         Ok(Self { id, slots, now, home, topics })
     }

@@ -3,6 +3,7 @@
 mod acknowledge;
 mod attach;
 mod backlog;
+mod bodies;
 mod drop_session;
 mod forget_will;
 mod links;
@@ -17,9 +18,11 @@ mod shares;
 mod snapshot;
 mod store;
 mod subscribe;
+mod tally;
 mod tick;
 mod trim;
 mod unsubscribe;
+mod view;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,6 +35,7 @@ use crate::identifiers::Identifiers;
 use crate::live::Live;
 use crate::moment::Moment;
 use crate::routes::Routes;
+use crate::slots::SlotTable;
 
 use forget_will::WillMarks;
 use read_retained::Walk;
@@ -41,6 +45,7 @@ use sessions::{Session, Sessions};
 use shares::Rounds;
 pub use shares::sticky_key;
 use store::Store;
+use tally::Tally;
 
 /// See the module.
 #[derive(Debug)]
@@ -55,6 +60,7 @@ pub(crate) struct Topics {
     /// Reads of retained messages into the queues of persistent sessions that go on, by session and filter.
     walks: BTreeMap<(SessionSlot, Arc<str>), Walk>,
     wills: WillMarks,
+    tally: Tally,
 }
 
 /// What a command of some epoch finds.
@@ -67,17 +73,19 @@ enum Admission {
 }
 
 impl Topics {
-    pub(crate) fn new(id: PartitionId, partitions: u16) -> Self {
+    pub(crate) fn new(id: PartitionId, slots: SlotTable) -> Self {
+        let identifiers = Identifiers::of(id, slots.partitions());
         Self {
             id,
             routes: Routes::new(),
             cache: RouteCache::default(),
             sessions: Sessions::default(),
             rounds: Rounds::default(),
-            store: Store::new(Identifiers::of(id, partitions)),
+            store: Store::new(identifiers),
             retained: Retained::default(),
             walks: BTreeMap::new(),
             wills: WillMarks::default(),
+            tally: Tally::new(id, slots),
         }
     }
 
@@ -90,13 +98,15 @@ impl Topics {
     }
 
     pub(crate) fn count(&self, counters: &mut Counters) {
-        counters.subscriptions = self.routes.subscriptions();
-        counters.shared_subscriptions = self.routes.shared_subscriptions();
+        counters.subscriptions = self.tally.subscriptions;
+        counters.shared_subscriptions = self.tally.shared;
         counters.retained = self.retained.len();
         counters.retained_bytes = self.retained.bytes();
+        counters.retained_payload_bytes = self.retained.payload_bytes();
         let totals = &self.store.totals;
         counters.queued = totals.queued;
         counters.queued_bytes = totals.queued_bytes;
+        counters.queued_distinct_bytes = self.store.bodies.bytes();
         counters.expired = totals.expired;
         counters.dropped_by_limit = totals.dropped_by_limit;
         counters.orphaned = totals.orphaned;

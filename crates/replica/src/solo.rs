@@ -5,13 +5,15 @@
 
 mod admission;
 mod compaction;
+mod queue_disk;
+mod rejection;
 
 use std::path::{Path, PathBuf};
 
 use bytes::{Bytes, BytesMut};
 use partition::{
     Answer, BodyRef, Command, Counters, DecodeError, Effect, Effects, Entry, Frames, FrontendGone, Partition,
-    PartitionId, Reply, Routes, SlotTable, Tag, Timestamp,
+    PartitionId, Reply, Routes, SlotTable, Timestamp,
 };
 use smallvec::{SmallVec, smallvec};
 use std::sync::Arc;
@@ -22,6 +24,9 @@ use crate::snapshot::{SnapshotError, Snapshots};
 
 use admission::Admission;
 use compaction::{Compaction, Space};
+pub use queue_disk::QueueDisk;
+use queue_disk::QueueRoom;
+use rejection::Rejected;
 
 /// Batches are made one entry up to this size, then one each: a few workers with the largest packets would exceed what
 /// the log takes in one entry.
@@ -99,6 +104,8 @@ pub struct Solo {
     durability: Durability,
     syncer: Syncer,
     admission: Admission,
+    queue_room: QueueRoom,
+    rejected: Rejected,
     compaction: Compaction,
     effects: Effects,
 }
@@ -148,6 +155,8 @@ impl Solo {
         let solo = Self {
             syncer: log.syncer(),
             admission: Admission::open(dir, settings.reserve_bytes).map_err(directory)?,
+            queue_room: QueueRoom::default(),
+            rejected: Rejected::default(),
             compaction: Compaction::new(snapshots, settings.compact_after_bytes, snapshot_bytes, &log),
             durability: settings.durability,
             partition,
@@ -177,6 +186,22 @@ impl Solo {
         Ok(())
     }
 
+    /// Counts the queues of this partition towards a bound that it shares with others.
+    pub fn share_queue_disk(&mut self, disk: Arc<QueueDisk>) {
+        self.queue_room = QueueRoom::of(disk);
+        self.queue_room.tell(self.partition.queued_distinct_bytes());
+    }
+
+    /// The state, to be read between two runs.
+    pub fn partition(&self) -> &Partition {
+        &self.partition
+    }
+
+    /// A message that the state refers to. Costs a read from disk when it is neither recent nor read back lately.
+    pub fn stored(&mut self, body: BodyRef) -> Result<Bytes, BodyError> {
+        self.bodies.get(&self.log, body)
+    }
+
     /// Where other threads look up subscriptions.
     pub fn routes(&self) -> Arc<Routes> {
         self.partition.routes()
@@ -188,7 +213,8 @@ impl Solo {
     }
 
     pub fn counters(&self) -> Counters {
-        self.partition.counters()
+        let Rejected { disk_full, queue_disk } = self.rejected;
+        Counters { rejected_disk_full: disk_full, rejected_queue_disk: queue_disk, ..self.partition.counters() }
     }
 
     /// When the partition wants a `Tick` at the latest.
@@ -202,11 +228,21 @@ impl Solo {
     }
 
     /// Works off framed batches, taking them from `batches`. When the disk is full, publishes are answered `Rejected`;
-    /// what cannot be noted even so is left in `batches`, to be tried again.
+    /// what cannot be noted even so is left in `batches`, to be tried again. When the queues hold as much as they may,
+    /// those are that would come into a queue.
     pub fn run(&mut self, batches: &mut Vec<Bytes>, now: Timestamp, out: &mut Outgoing) -> Result<(), SoloError> {
         if self.admission.is_closed() {
             self.reject_publishes(batches, out)?;
         }
+        if !self.queue_room.has_room_for(batches.iter().map(|batch| batch.len() as u64).sum()) {
+            self.reject_what_would_queue(batches, out)?;
+        }
+        let result = self.run_admitted(batches, now, out);
+        self.queue_room.tell(self.partition.queued_distinct_bytes());
+        result
+    }
+
+    fn run_admitted(&mut self, batches: &mut Vec<Bytes>, now: Timestamp, out: &mut Outgoing) -> Result<(), SoloError> {
         if batches.iter().map(Bytes::len).sum::<usize>() <= ENTRY_BYTES {
             return self.run_together(batches, now, out);
         }
@@ -344,47 +380,26 @@ impl Solo {
         Ok(self.bodies.get(&self.log, body)?)
     }
 
-    /// Answers the publishes that wait for an answer `Rejected` and takes them out of `batches`.
-    fn reject_publishes(&mut self, batches: &mut Vec<Bytes>, out: &mut Outgoing) -> Result<(), SoloError> {
-        for batch in std::mem::take(batches) {
-            let mut kept = BytesMut::new();
-            for frame in Frames::new(&batch) {
-                let frame = frame.map_err(|source| SoloError::Apply { index: 0, source })?;
-                let command = frame.decode().map_err(|source| SoloError::Apply { index: 0, source })?;
-                match command {
-                    Command::Publish(publish) if publish.reply.is_some() && frame.is_logged() => {
-                        let Some((to, tag)) = publish.reply else { continue };
-                        out.answers.push(self.rejection(to, tag, frame.bytes));
-                    }
-                    _ => kept.extend_from_slice(frame.bytes),
-                }
-            }
-            if !kept.is_empty() {
-                batches.push(kept.freeze());
-            }
-        }
-        Ok(())
-    }
-
-    fn rejection(&self, to: partition::Owner, tag: Tag, command: &[u8]) -> Answer {
-        let bodies = smallvec![Bytes::copy_from_slice(command)];
-        Answer { to, from: self.partition.id(), reply: Reply::Rejected { tag }, bodies }
-    }
-
     /// Whether publishes are refused because the disk is full.
     pub fn is_disk_full(&self) -> bool {
         self.admission.is_closed()
     }
 
+    /// Whether publishes that would be queued are refused because the queues hold as much on disk as they may.
+    pub fn is_queue_disk_full(&self) -> bool {
+        self.queue_room.is_closed()
+    }
+
     /// Whether something on disk is to be looked after soon.
     pub fn is_busy(&self) -> bool {
-        self.admission.is_closed() || self.compaction.is_running()
+        self.admission.is_closed() || self.queue_room.is_closed() || self.compaction.is_running()
     }
 
     /// Looks after the disk: whether publishes are taken, whether a snapshot is due. Called about ten times a second,
     /// and after large batches.
     pub fn look_after_disk(&mut self) -> Result<(), SoloError> {
         self.admission.look();
+        self.queue_room.look();
         let space = if self.admission.is_closed() { Space::Short } else { Space::Plenty };
         self.compaction.go_on(&self.partition, &mut self.log, &mut self.bodies, space)
     }

@@ -28,7 +28,7 @@ impl Connection {
 
     /// Passes on to the partitions what became of their queue entries.
     pub(super) fn tell(&self, worker: &Worker, told: &[Told]) {
-        let Some(epoch) = self.epoch.get() else { return };
+        let Some(epoch) = self.epoch() else { return };
         for Told { entry, step } in told {
             worker.send(
                 entry.partition,

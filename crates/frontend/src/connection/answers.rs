@@ -27,18 +27,18 @@ impl Connection {
         match &answer.reply {
             Reply::Opened(opened) => self.on_opened(worker, opened),
             Reply::Kick { epoch } => {
-                if self.epoch.get() == Some(*epoch) {
+                if self.epoch() == Some(*epoch) {
                     self.kick(worker, Fault::TakenOver);
                 }
             }
             Reply::Refused { epoch, .. } => {
-                if self.epoch.get() == Some(*epoch) {
+                if self.epoch() == Some(*epoch) {
                     self.kick(worker, Fault::TakenOver);
                 }
             }
             Reply::Touched { tag } => self.on_touched(*tag),
             Reply::Attached { .. } => {}
-            Reply::Subscribed { tag, .. } => self.on_subscribed(worker, *tag),
+            Reply::Subscribed { tag, existed } => self.on_subscribed(worker, *tag, *existed),
             Reply::Unsubscribed { tag, existed } => self.on_unsubscribed(worker, *tag, *existed),
             Reply::Published { tag, matched } => {
                 let reason = if *matched { ReasonCode::Success } else { ReasonCode::NoMatchingSubscribers };
@@ -73,7 +73,7 @@ impl Connection {
     }
 
     fn on_deliver(self: &Rc<Self>, worker: &Rc<Worker>, from: PartitionId, delivery: &Delivery, body: &Bytes) {
-        if self.epoch.get().is_none() {
+        if self.epoch().is_none() {
             return;
         }
         let delivered =
@@ -99,14 +99,16 @@ impl Connection {
     /// A message that a partition has matched and does not keep for this client.
     pub fn on_direct(self: &Rc<Self>, worker: &Rc<Worker>, direct: &Direct, body: &Bytes) {
         let Ok(message) = Message::parse(body) else { return };
+        let trace = if direct.retain { None } else { worker.tracer.trace_of(&[message.properties]) };
         let mut fan_out = FanOut::kept(&message, body, worker.now());
+        fan_out.trace = trace.as_ref();
         if fan_out.is_expired() {
             return;
         }
         let manner = Manner { qos: direct.qos, retain: direct.retain, subscription_ids: &direct.subscription_ids };
         if self.is_ending() {
             let session = self.session();
-            let from = session.as_ref().map(|s| s.client_id());
+            let from = session.as_ref().map(|session| session.client_id());
             worker.redeliver(direct.share.as_ref(), direct.qos, body, from);
             return;
         }
@@ -126,7 +128,7 @@ impl Connection {
         worker.counters.rejected_disk.add(1);
         if tag == FENCE_TAG {
             // QoS 0: nobody waits for it, and what is lost need not be held.
-            worker.counters.qos0_dropped_incoming.add(1);
+            self.outbound.borrow().category.qos0_dropped_incoming.add(1);
         }
         if tag == FENCE_TAG || self.version().is_v5() {
             self.on_published(worker, tag, ReasonCode::QuotaExceeded);

@@ -116,12 +116,16 @@ impl Connection {
         data: Vec<u8>,
     ) -> Result<(), Fault> {
         let data = (!data.is_empty()).then(|| Bytes::from(data));
+        let auth = Auth { reason, method: Some(method), data, reason_string: None };
         self.with_writer(worker, |outbound, writer| {
-            let auth = Auth { reason, method: Some(method), data, reason_string: None };
-            writer.counters.packets_sent.add(1);
+            let mut encoded = Ok(());
+            let fits = outbound.append_if_it_fits(writer, |buffer| encoded = mqtt::encode::auth(buffer, &auth));
+            if !fits {
+                outbound.category.authentication_failures.add(1);
+            }
             // Only data that no packet can carry is refused.
-            mqtt::encode::auth(outbound.outbox.buffer(writer.spares), &auth)
-                .map_err(|_| Fault::Denied(ReasonCode::ImplementationSpecificError))
+            encoded.map_err(|_| Fault::Denied(ReasonCode::ImplementationSpecificError))?;
+            if fits { Ok(()) } else { Err(Fault::AnswerTooLarge) }
         })
     }
 }

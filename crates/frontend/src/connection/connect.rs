@@ -3,8 +3,10 @@
 use std::cell::Cell;
 use std::num::NonZeroU32;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use auth::Principal;
+use bytes::BytesMut;
 use mqtt::{ConnAck, Connect, Frame, Packet, PacketType, Peer, ProtocolVersion, ReasonCode};
 use partition::{Command, Message, Open, Opened, SessionKind, Will};
 
@@ -12,6 +14,8 @@ use super::session::{Inbound, Opening, Phase, Session};
 use super::{Connection, End, Flow};
 use crate::fault::Fault;
 use crate::outbound::ClientLimits;
+use crate::settings::Limits;
+use crate::spans::{Operation, Traced};
 use crate::worker::Worker;
 
 /// How many messages of a persistent session a partition may hand out ahead of their acknowledgement, at the most.
@@ -38,10 +42,21 @@ impl Connection {
             return Ok(Flow::Again);
         }
         worker.counters.packets_received.add(1);
+        self.meet(worker, inbound, &connect);
         if connect.authentication.is_some() {
             self.begin_authentication(worker, inbound, *connect)
         } else {
             self.accept(worker, inbound, *connect, None, None)
+        }
+    }
+
+    /// Notes what holds from CONNECT on, whatever comes of it.
+    fn meet(&self, worker: &Worker, inbound: &mut Inbound, connect: &Connect) {
+        let mut outbound = self.outbound.borrow_mut();
+        outbound.category = worker.category(connect);
+        outbound.set_maximum_packet_size(connect.maximum_packet_size);
+        if let Some(trace) = worker.tracer.trace_of_connect(&connect.user_properties) {
+            inbound.begin_span(None, Traced::begin(trace, Operation::Connect, &connect.client_id));
         }
     }
 
@@ -60,26 +75,32 @@ impl Connection {
             connect.client_id = worker.assign_client_id();
         }
         let username = username.or_else(|| connect.username.take());
-        let principal =
-            Principal { client_id: connect.client_id.as_str().into(), username: username.map(String::into_boxed_str) };
+        let principal = Principal {
+            client_id: connect.client_id.as_str().into(),
+            username: username.map(String::into_boxed_str),
+            standing: self.entrance.standing,
+        };
         let will_allowed =
             connect.will.as_ref().is_none_or(|will| worker.policy.publish(&principal, &will.topic).is_some());
+        let category = Arc::clone(&self.outbound.borrow().category);
         if worker.policy.connect(&principal).is_none() || !will_allowed {
-            worker.counters.authorization_deny.add(1);
+            category.authorization_deny.add(1);
             return Err(Fault::Denied(ReasonCode::NotAuthorized));
         }
-        worker.counters.authentication_successes.add(1);
-        let opening = Opening {
-            keep_alive: worker.bounded_keep_alive(connect.keep_alive),
-            session_expiry: session_expiry(&connect, worker.limits.session_expiry),
+        let limits = Rc::clone(&inbound.limits);
+        let mut opening = Opening {
+            keep_alive: limits.keep_alive(connect.keep_alive),
+            session_expiry: session_expiry(&connect, limits.session_expiry),
             assigned,
             authentication,
             principal,
             connect,
         };
+        self.fit_connack(&limits, &mut opening)?;
+        category.authentication_successes.add(1);
         let will = opening.connect.will.as_ref().map(|will| Will {
             delay: will.delay,
-            expiry: worker.bounded_expiry(will.expiry),
+            expiry: limits.message_expiry(will.expiry),
             message: Message {
                 topic: &will.topic,
                 qos: will.qos,
@@ -108,35 +129,45 @@ impl Connection {
         inbound.phase = Phase::Open;
         let connect = &opening.connect;
         let receive_maximum = connect.receive_maximum.map_or(u16::MAX, |n| n.get());
-        let receive_maximum = receive_maximum.min(worker.limits.client_receive_maximum.get());
+        let receive_maximum = receive_maximum.min(inbound.limits.client_receive_maximum.get());
         let persistent = opened.kind == SessionKind::Persistent;
         self.outbound.borrow_mut().set_limits(&ClientLimits {
             version: connect.version,
-            maximum_packet_size: connect.maximum_packet_size.map(NonZeroU32::get),
+            maximum_packet_size: connect.maximum_packet_size,
             receive_maximum,
             topic_alias_maximum: connect.topic_alias_maximum,
             persistent,
         });
-        let connack = self.connack(worker, &opening, opened.session_present);
+        let connack = connack(&inbound.limits, &opening, opened.session_present);
         let session = Rc::new(Session {
             epoch: opened.epoch,
             kind: opened.kind,
             home: worker.home_of_client(&opening.principal.client_id),
+            clean_start: connect.clean_start,
             keep_alive: opening.keep_alive,
             session_expiry: opening.session_expiry,
             window: receive_maximum.min(WINDOW),
+            queue_length: inbound.limits.queue_length,
             method: connect.authentication.as_ref().map(|a| a.method.clone()),
             touched: Cell::new(opened.touched),
+            category: Arc::clone(&self.outbound.borrow().category),
             principal: opening.principal,
         });
         inbound.session = Some(Rc::clone(&session));
-        self.epoch.set(Some(session.epoch));
-        drop(inbound);
+        // That it fits was seen to before.
         self.with_writer(worker, |outbound, writer| {
-            mqtt::encode::connack(outbound.outbox.buffer(writer.spares), outbound.version, &connack);
-            writer.counters.packets_sent.add(1);
+            outbound.session = Some(Rc::clone(&session));
+            let version = outbound.version;
+            outbound.append_if_it_fits(writer, |buffer| mqtt::encode::connack(buffer, version, &connack));
         });
-        worker.counters.clients.add(1);
+        if let Some(traced) = inbound.take_traced(Operation::Connect, None) {
+            let partitions = opened.touched.with(session.home);
+            worker.tracer.end(traced.of(session.client_id()).about("", partitions), ReasonCode::Success);
+        }
+        drop(inbound);
+        if !self.entrance.is_internal() {
+            worker.counters.clients.add(1);
+        }
         if persistent {
             worker.attach(self, &session);
         }
@@ -146,35 +177,51 @@ impl Connection {
         self.resume();
     }
 
-    fn connack(&self, worker: &Worker, opening: &Opening, session_present: bool) -> ConnAck {
-        let limits = &worker.limits;
-        let connect = &opening.connect;
-        let response_information =
-            connect.request_response_information.then(|| format!("clients/{}", opening.principal.client_id));
-        ConnAck {
-            session_present,
-            reason: ReasonCode::Success,
-            session_expiry: (opening.session_expiry != connect.session_expiry.unwrap_or(0))
-                .then_some(opening.session_expiry),
-            receive_maximum: Some(limits.receive_maximum),
-            maximum_packet_size: NonZeroU32::new(limits.packet_size),
-            assigned_client_id: opening.assigned.then(|| opening.principal.client_id.to_string()),
-            topic_alias_maximum: limits.topic_alias_maximum,
-            server_keep_alive: (opening.keep_alive != connect.keep_alive).then_some(opening.keep_alive),
-            response_information,
-            authentication: opening.authentication.clone(),
-            ..ConnAck::default()
+    /// Leaves out of CONNACK what may be left out if it were too long for the client (MQTT-3.1.2-24).
+    ///
+    /// # Errors
+    /// It is too long still: the client has to hear of it before its session is opened.
+    fn fit_connack(&self, limits: &Limits, opening: &mut Opening) -> Result<(), Fault> {
+        let outbound = self.outbound.borrow();
+        let Some(maximum) = opening.connect.maximum_packet_size else { return Ok(()) };
+        let len = |opening: &Opening| {
+            let mut packet = BytesMut::new();
+            mqtt::encode::connack(&mut packet, outbound.version, &connack(limits, opening, false));
+            packet.len()
+        };
+        if len(opening) > maximum.get() as usize {
+            opening.connect.request_response_information = false;
         }
+        if len(opening) > maximum.get() as usize { Err(Fault::AnswerTooLarge) } else { Ok(()) }
     }
 
     /// Answers a CONNECT with an error and ends the connection.
     pub(super) fn refuse(self: &Rc<Self>, worker: &Rc<Worker>, version: ProtocolVersion, reason: ReasonCode) {
         self.with_writer(worker, |outbound, writer| {
             let connack = ConnAck { reason, ..ConnAck::default() };
-            mqtt::encode::connack(outbound.outbox.buffer(writer.spares), version, &connack);
-            writer.counters.packets_sent.add(1);
+            outbound.append_if_it_fits(writer, |buffer| mqtt::encode::connack(buffer, version, &connack));
         });
         self.end(worker, End::Refused);
+    }
+}
+
+fn connack(limits: &Limits, opening: &Opening, session_present: bool) -> ConnAck {
+    let connect = &opening.connect;
+    let response_information =
+        connect.request_response_information.then(|| format!("clients/{}", opening.principal.client_id));
+    ConnAck {
+        session_present,
+        reason: ReasonCode::Success,
+        session_expiry: (opening.session_expiry != connect.session_expiry.unwrap_or(0))
+            .then_some(opening.session_expiry),
+        receive_maximum: Some(limits.receive_maximum),
+        maximum_packet_size: NonZeroU32::new(limits.packet_size),
+        assigned_client_id: opening.assigned.then(|| opening.principal.client_id.to_string()),
+        topic_alias_maximum: limits.topic_alias_maximum,
+        server_keep_alive: (opening.keep_alive != connect.keep_alive).then_some(opening.keep_alive),
+        response_information,
+        authentication: opening.authentication.clone(),
+        ..ConnAck::default()
     }
 }
 

@@ -11,6 +11,7 @@ use tokio::io::ReadBuf;
 use super::session::{Inbound, Phase};
 use super::{CLOSE_DEADLINE_S, Connection, Flow, LINGER_S, READS_PER_POLL};
 use crate::fault::Fault;
+use crate::spans::Operation;
 use crate::worker::Worker;
 
 /// A DISCONNECT with a reason string takes this many bytes beside the text, at the most.
@@ -40,7 +41,7 @@ impl Connection {
         if disconnect.session_expiry.is_some_and(|expiry| expiry > 0) && !kept {
             return Err(Fault::SessionExpiryRaised);
         }
-        let session_expiry = disconnect.session_expiry.map(|expiry| expiry.min(worker.limits.session_expiry));
+        let session_expiry = disconnect.session_expiry.map(|expiry| expiry.min(inbound.limits.session_expiry));
         // MQTT-3.1.2-10: only reason 0x00 takes the will away.
         let with_will = disconnect.reason != ReasonCode::Success;
         self.end_with(worker, inbound, End::ByClient { with_will, session_expiry });
@@ -61,7 +62,7 @@ impl Connection {
         self.abandon_opening(worker, inbound, false);
         match inbound.phase {
             Phase::Open => {
-                worker.counters.authentication_deny.add(u64::from(matches!(fault, Fault::Denied(_))));
+                self.count_denied(fault);
                 if inbound.version.is_v5() {
                     self.write_disconnect(worker, fault);
                 }
@@ -73,10 +74,21 @@ impl Connection {
                 self.end_with(worker, inbound, End::ByServer(fault));
             }
             _ => {
-                worker.counters.authentication_deny.add(u64::from(matches!(fault, Fault::Denied(_))));
+                self.count_denied(fault);
                 inbound.phase = Phase::AwaitConnect;
-                self.refuse(worker, inbound.version, fault.reason());
+                let reason = fault.connack_reason();
+                inbound.end_span(worker, Operation::Connect, None, reason);
+                self.refuse(worker, inbound.version, reason);
             }
+        }
+    }
+
+    fn count_denied(&self, fault: Fault) {
+        let category = &self.outbound.borrow().category;
+        match fault {
+            Fault::Denied(reason) if is_decision(reason) => category.authentication_deny.add(1),
+            Fault::Denied(_) => category.authentication_failures.add(1),
+            _ => {}
         }
     }
 
@@ -95,8 +107,8 @@ impl Connection {
                 reason_string: fault.explanation().filter(|text| outbound.may_send(text.len() + DISCONNECT_BYTES)),
                 server_reference: None,
             };
-            mqtt::encode::disconnect(outbound.outbox.buffer(writer.spares), outbound.version, &disconnect);
-            writer.counters.packets_sent.add(1);
+            let version = outbound.version;
+            outbound.append_if_it_fits(writer, |buffer| mqtt::encode::disconnect(buffer, version, &disconnect));
         });
     }
 
@@ -179,7 +191,9 @@ impl Connection {
         inbound.phase = Phase::AwaitConnect;
         let Some(session) = inbound.session.take() else { return };
         drop(inbound);
-        worker.counters.clients.subtract(1);
+        if !self.entrance.is_internal() {
+            worker.counters.clients.subtract(1);
+        }
         let (publish_will, session_expiry) = match end {
             End::ByClient { with_will, session_expiry } => (with_will, session_expiry),
             End::Lost | End::Refused | End::ByServer(_) => (true, None),
@@ -197,6 +211,17 @@ impl Connection {
             worker.give_to_another_member(&shared, client_id);
         }
     }
+}
+
+/// Whether a denial says something about the client, rather than that nothing could be found out.
+fn is_decision(reason: ReasonCode) -> bool {
+    !matches!(
+        reason,
+        ReasonCode::UnspecifiedError
+            | ReasonCode::ImplementationSpecificError
+            | ReasonCode::ServerUnavailable
+            | ReasonCode::ServerBusy
+    )
 }
 
 /// Before MQTT 5, CONNACK has codes for a few reasons only (MQTT-3.2.2-6); on others the connection is just closed.

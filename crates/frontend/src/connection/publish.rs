@@ -13,6 +13,7 @@ use super::{Connection, Flow};
 use crate::fan_out::FanOut;
 use crate::fault::Fault;
 use crate::pending_acks::FENCE_TAG;
+use crate::spans::{Operation, TraceParent, Traced};
 use crate::worker::Worker;
 
 /// Seconds for which a client of before MQTT 5, which cannot be told, is not read from because memory is short while it
@@ -27,6 +28,7 @@ struct Incoming<'a> {
     expires: Option<Timestamp>,
     properties: [&'a [u8]; 3],
     payload: &'a [u8],
+    trace: Option<&'a TraceParent>,
 }
 
 impl Incoming<'_> {
@@ -45,20 +47,29 @@ impl Connection {
         let Some(session) = inbound.session.clone() else { return Err(Fault::NotConnect) };
         let by_alias;
         let topic = match publish.alias {
-            Some(alias) if alias.get() > worker.limits.topic_alias_maximum => return Err(Fault::TopicAlias),
+            Some(alias) if alias.get() > inbound.limits.topic_alias_maximum => return Err(Fault::TopicAlias),
             Some(alias) if publish.topic.is_empty() => {
                 by_alias = inbound.aliases.topic(alias).ok_or(Fault::UnsetTopicAlias)?;
                 &*by_alias
             }
             _ => publish.topic,
         };
+        let properties = publish.properties.slices();
+        let found;
+        let trace = if publish.properties.is_empty() {
+            None
+        } else {
+            found = worker.tracer.trace_of(&properties);
+            found.as_ref()
+        };
         let incoming = Incoming {
             topic,
             delivery: publish.delivery,
             retain: publish.retain,
-            expires: worker.expires(publish.expiry),
-            properties: publish.properties.slices(),
+            expires: inbound.limits.expires(publish.expiry, worker.now()),
+            properties,
             payload: publish.payload,
+            trace,
         };
         if let Some(id) = incoming.delivery.id() {
             if self.is_repeated(worker, inbound, &incoming, id) {
@@ -66,7 +77,7 @@ impl Connection {
                 inbound.learn_alias(&publish);
                 return Ok(Flow::Next);
             }
-            let limit = worker.limits.receive_maximum.get();
+            let limit = inbound.limits.receive_maximum.get();
             if inbound.version.is_v5() && inbound.unacknowledged() >= usize::from(limit) {
                 return Err(Fault::ReceiveMaximum);
             }
@@ -75,12 +86,20 @@ impl Connection {
                 return Ok(Flow::Again);
             }
         }
+        if let Some(trace) = incoming.trace {
+            let home = PartitionSet::default().with(worker.home_of_topic(topic));
+            let traced = Traced::begin(*trace, Operation::Publish, session.client_id()).about(topic, home);
+            inbound.begin_span(incoming.delivery.id(), traced);
+        }
         let flow = self.route(worker, inbound, &session, &incoming)?;
         if flow == Flow::Next {
             inbound.slowed_since_s = None;
             inbound.learn_alias(&publish);
-            worker.counters.publishes_received.add(1);
-            worker.counters.payload_bytes_received.add(publish.payload.len() as u64);
+            session.category.publishes_received.add(1);
+            session.category.payload_bytes_received.add(publish.payload.len() as u64);
+            if incoming.trace.is_some() && incoming.qos() == QoS::AtMostOnce {
+                inbound.end_span(worker, Operation::Publish, None, ReasonCode::Success);
+            }
         }
         Ok(flow)
     }
@@ -114,14 +133,14 @@ impl Connection {
     ) -> Result<Flow, Fault> {
         let qos = incoming.qos();
         let Some(permit) = worker.policy.publish(&session.principal, incoming.topic) else {
-            worker.counters.authorization_deny.add(1);
+            session.category.authorization_deny.add(1);
             tracing::debug!(client_id = session.client_id(), topic = incoming.topic, "publish denied");
             // Before MQTT 5 there is no way to say so.
             let reason = if inbound.version.is_v5() { ReasonCode::NotAuthorized } else { ReasonCode::Success };
             self.acknowledge(worker, inbound, incoming.delivery, reason);
             return Ok(Flow::Next);
         };
-        worker.counters.authorization_allow.add(1);
+        session.category.authorization_allow.add(1);
         let route = worker.route(incoming.topic);
         let resumable = qos == QoS::ExactlyOnce && session.kind == SessionKind::Persistent;
         let to_everyone = incoming.retain || resumable || inbound.fences[qos as usize] > 0;
@@ -152,6 +171,7 @@ impl Connection {
         }
         let mut fan_out =
             FanOut::live(incoming.topic, incoming.properties, incoming.payload, incoming.expires, worker.now());
+        fan_out.trace = incoming.trace;
         let matched = worker.deliver(permit, &route, session.client_id(), qos, &mut fan_out);
         if logged {
             self.send_publish(worker, inbound, session, incoming, route.partition, Scope::Queues);
@@ -219,7 +239,7 @@ impl Connection {
             inbound.receptions.begin(id, None);
         }
         if inbound.acks.is_empty() {
-            inbound.acknowledgement_leaves(kind, id, reason);
+            inbound.acknowledgement_leaves(worker, kind, id, reason);
             self.with_writer(worker, |outbound, writer| outbound.write_ack(kind, id, reason, writer));
         } else {
             inbound.acks.push_done(kind, id, reason);
@@ -236,7 +256,7 @@ impl Connection {
         }
         self.with_writer(worker, |outbound, writer| {
             while let Some((kind, id, reason)) = inbound.acks.pop() {
-                inbound.acknowledgement_leaves(kind, id, reason);
+                inbound.acknowledgement_leaves(worker, kind, id, reason);
                 outbound.write_ack(kind, id, reason, writer);
             }
         });
@@ -309,7 +329,8 @@ impl Connection {
 
 impl Inbound {
     /// Our PUBACK or PUBREC is on its way: what it ends is counted no more.
-    fn acknowledgement_leaves(&mut self, kind: AckKind, id: PacketId, reason: ReasonCode) {
+    fn acknowledgement_leaves(&mut self, worker: &Worker, kind: AckKind, id: PacketId, reason: ReasonCode) {
+        self.end_span(worker, Operation::Publish, Some(id), reason);
         match kind {
             AckKind::PubRec if reason.is_error() => self.receptions.end(id),
             AckKind::PubRec => self.receptions.told(id),

@@ -3,15 +3,19 @@
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use auth::{Exchange, Principal};
 use bytes::BytesMut;
-use mqtt::{Connect, PacketId, ProtocolVersion, ReasonCode};
+use mqtt::{Connect, PacketId, ProtocolVersion, ReasonCode, RetainHandling};
 use partition::{Epoch, PartitionId, PartitionSet, SessionKind, Tag};
 
+use super::traced::TracedOperations;
 use crate::aliases::IncomingAliases;
+use crate::counters::CategoryCounters;
 use crate::pending_acks::{PendingAcks, REQUEST_TAG};
 use crate::receptions::Receptions;
+use crate::settings::Limits;
 
 /// How far the connection is.
 pub(crate) enum Phase {
@@ -48,15 +52,21 @@ pub(crate) struct Session {
     pub epoch: Epoch,
     pub kind: SessionKind,
     pub home: PartitionId,
+    /// What its CONNECT asked for.
+    pub clean_start: bool,
     /// Seconds; 0 is off.
     pub keep_alive: u16,
     pub session_expiry: u32,
     /// What a partition may have handed out unacknowledged.
     pub window: u16,
+    /// Messages that may wait for it in queues; 0 is no limit.
+    pub queue_length: u64,
     /// Method of enhanced authentication, which a re-authentication must name again (MQTT-4.12.1-1).
     pub method: Option<String>,
     /// Partitions where the session home knows this session to have something.
     pub touched: Cell<PartitionSet>,
+    /// Counts what this client does.
+    pub category: Arc<CategoryCounters>,
 }
 
 impl Session {
@@ -79,11 +89,12 @@ pub(crate) struct Request {
 }
 
 pub(crate) enum RequestKind {
-    /// Codes are what SUBACK will carry; `sys` the filters that `$SYS` values are to be looked up for.
+    /// Codes are what SUBACK will carry; `sys` the filters that `$SYS` values are to be looked up for, and which part of
+    /// the request they are.
     Subscribe {
         id: PacketId,
         codes: Vec<ReasonCode>,
-        sys: Vec<String>,
+        sys: Vec<SysFilter>,
         identifier: Option<u32>,
     },
     /// Parts are filters; a filter's code turns to success with the first partition that had it.
@@ -101,6 +112,13 @@ pub(crate) enum RequestKind {
     },
 }
 
+/// A filter of a SUBSCRIBE that the broker's own values may match.
+pub(crate) struct SysFilter {
+    pub part: u16,
+    pub filter: String,
+    pub retain_handling: RetainHandling,
+}
+
 /// What the client has said and is waiting for.
 pub(crate) struct Inbound {
     pub phase: Phase,
@@ -108,6 +126,8 @@ pub(crate) struct Inbound {
     pub version: ProtocolVersion,
     /// Second in which the connection was accepted.
     pub since_s: u64,
+    /// Those at CONNECT: what CONNACK has promised stays.
+    pub limits: Rc<Limits>,
     pub session: Option<Rc<Session>>,
     /// The beginning of a packet, or packets that may not be looked at yet.
     pub partial: BytesMut,
@@ -129,14 +149,17 @@ pub(crate) struct Inbound {
     /// Publishes of a 3.1.1 client that a full disk refused, to be sent again: (partition, encoded command).
     pub refused: Vec<(PartitionId, Box<[u8]>)>,
     pub re_authentication: Option<Box<dyn Exchange>>,
+    /// Operations that are to become spans.
+    pub traced: Option<Box<TracedOperations>>,
 }
 
 impl Inbound {
-    pub fn new(since_s: u64) -> Self {
+    pub fn new(since_s: u64, limits: Rc<Limits>) -> Self {
         Self {
             phase: Phase::AwaitConnect,
             version: ProtocolVersion::V3_1_1,
             since_s,
+            limits,
             session: None,
             partial: BytesMut::new(),
             need: 0,
@@ -150,6 +173,7 @@ impl Inbound {
             slowed_since_s: None,
             refused: Vec::new(),
             re_authentication: None,
+            traced: None,
         }
     }
 
@@ -246,8 +270,24 @@ pub(crate) fn part_tag(request: Tag, part: u16) -> Tag {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU16;
+
     use super::*;
     use crate::pending_acks::FENCE_TAG;
+
+    fn inbound() -> Inbound {
+        let limits = Limits {
+            session_expiry: u32::MAX,
+            message_expiry: None,
+            packet_size: 1024,
+            client_receive_maximum: NonZeroU16::MAX,
+            receive_maximum: NonZeroU16::MAX,
+            keep_alive: None,
+            topic_alias_maximum: 0,
+            queue_length: 0,
+        };
+        Inbound::new(0, Rc::new(limits))
+    }
 
     fn release(n: u16) -> RequestKind {
         RequestKind::Release { id: PacketId::new(n).unwrap(), found: false }
@@ -255,7 +295,7 @@ mod tests {
 
     #[test]
     fn a_request_ends_with_its_last_part() {
-        let mut inbound = Inbound::new(0);
+        let mut inbound = inbound();
         let other = inbound.begin_request(1, release(2));
         let tag = inbound.begin_request(2, release(1));
         let note = |kind: &mut RequestKind, part: u16| {
@@ -272,7 +312,7 @@ mod tests {
 
     #[test]
     fn a_request_that_waits_for_long_keeps_its_number() {
-        let mut inbound = Inbound::new(0);
+        let mut inbound = inbound();
         let old = [inbound.begin_request(1, release(1)), inbound.begin_request(1, release(2))];
         for _ in 0..3 * REQUEST_NUMBERS {
             let tag = inbound.begin_request(1, release(3));

@@ -7,10 +7,11 @@ use partition::{
     Command, PartitionId, PartitionSet, QueueLimit, Subscribe, SubscriptionOptions, Tag, Touch, Unsubscribe,
 };
 
-use super::session::{Inbound, MAX_PARTS, RequestKind, Session, part_tag};
+use super::session::{Inbound, MAX_PARTS, RequestKind, Session, SysFilter, part_tag};
 use super::{Connection, Flow};
 use crate::fault::Fault;
 use crate::routing::BUSY_BYTES;
+use crate::spans::Operation;
 use crate::worker::Worker;
 
 /// The most that one SUBSCRIBE or UNSUBSCRIBE may make the partitions be told.
@@ -39,7 +40,7 @@ impl Connection {
         let names = subscribe.filters.iter().map(|(filter, _)| filter.as_str());
         if commands_bytes(&session, names.zip(&homes)) > COMMANDS_BYTES || self.must_not_get_more(worker) {
             let codes = vec![ReasonCode::QuotaExceeded; subscribe.filters.len()];
-            self.write_suback(worker, subscribe.id, &codes)?;
+            self.write_suback(worker, inbound, subscribe.id, &codes)?;
             return Ok(Flow::Next);
         }
         if !self.touch(worker, inbound, &session, all) {
@@ -51,8 +52,8 @@ impl Connection {
             .map(|(filter, _)| worker.policy.subscribe(&session.principal, filter).is_some())
             .collect();
         let allowed = permitted.iter().filter(|ok| **ok).count();
-        worker.counters.authorization_allow.add(allowed as u64);
-        worker.counters.authorization_deny.add((permitted.len() - allowed) as u64);
+        session.category.authorization_allow.add(allowed as u64);
+        session.category.authorization_deny.add((permitted.len() - allowed) as u64);
         let codes: Vec<ReasonCode> = permitted
             .iter()
             .zip(&subscribe.filters)
@@ -60,7 +61,7 @@ impl Connection {
             .collect();
         let parts = permitted.iter().zip(&homes).filter(|(ok, _)| **ok).map(|(_, homes)| homes.iter().count()).sum();
         if parts == 0 {
-            self.write_suback(worker, subscribe.id, &codes)?;
+            self.write_suback(worker, inbound, subscribe.id, &codes)?;
             return Ok(Flow::Next);
         }
         let sys = sys_filters(&subscribe, &permitted);
@@ -91,7 +92,7 @@ impl Connection {
             epoch: session.epoch,
             kind: session.kind,
             window: session.window,
-            queue_limit: QueueLimit { length: worker.limits.queue_length },
+            queue_limit: QueueLimit { length: session.queue_length },
             filter,
             options: SubscriptionOptions {
                 qos: options.qos,
@@ -106,21 +107,37 @@ impl Connection {
         }
     }
 
-    pub(super) fn on_subscribed(self: &Rc<Self>, worker: &Rc<Worker>, tag: Tag) {
-        let answered = self.inbound.borrow_mut().part_answered(tag, |_, _| {});
-        if let Some(RequestKind::Subscribe { id, codes, sys, identifier }) = answered {
-            self.inbound.borrow_mut().held = false;
-            if let Err(fault) = self.write_suback(worker, id, &codes) {
-                return self.kick(worker, fault);
+    pub(super) fn on_subscribed(self: &Rc<Self>, worker: &Rc<Worker>, tag: Tag, existed: bool) {
+        let mut inbound = self.inbound.borrow_mut();
+        let answered = inbound.part_answered(tag, |kind, part| {
+            if let RequestKind::Subscribe { sys, .. } = kind
+                && existed
+            {
+                // MQTT-3.3.1-10.
+                sys.retain(|sys| sys.part != part || sys.retain_handling != RetainHandling::SendIfNew);
             }
-            for filter in sys {
+        });
+        if let Some(RequestKind::Subscribe { id, codes, sys, identifier }) = answered {
+            inbound.held = false;
+            if let Err(fault) = self.write_suback(worker, &mut inbound, id, &codes) {
+                return self.fail(worker, &mut inbound, fault);
+            }
+            drop(inbound);
+            for SysFilter { filter, .. } in sys {
                 worker.send_sys(self, &filter, identifier);
             }
             self.resume();
         }
     }
 
-    fn write_suback(self: &Rc<Self>, worker: &Worker, id: PacketId, codes: &[ReasonCode]) -> Result<(), Fault> {
+    fn write_suback(
+        self: &Rc<Self>,
+        worker: &Worker,
+        inbound: &mut Inbound,
+        id: PacketId,
+        codes: &[ReasonCode],
+    ) -> Result<(), Fault> {
+        inbound.end_span(worker, Operation::Subscribe, Some(id), worst(codes));
         self.with_writer(worker, |outbound, writer| {
             if !outbound.may_send_codes(codes.len()) {
                 return Err(Fault::AnswerTooLarge);
@@ -161,7 +178,7 @@ impl Connection {
         let codes = vec![ReasonCode::NoSubscriptionExisted; unsubscribe.filters.len()];
         let parts: usize = homes.iter().map(|homes| homes.iter().count()).sum();
         if parts == 0 {
-            self.write_unsuback(worker, unsubscribe.id, &codes)?;
+            self.write_unsuback(worker, inbound, unsubscribe.id, &codes)?;
             return Ok(Flow::Next);
         }
         let request = inbound.begin_request(parts, RequestKind::Unsubscribe { id: unsubscribe.id, codes });
@@ -181,7 +198,8 @@ impl Connection {
     }
 
     pub(super) fn on_unsubscribed(self: &Rc<Self>, worker: &Rc<Worker>, tag: Tag, existed: bool) {
-        let answered = self.inbound.borrow_mut().part_answered(tag, |kind, part| {
+        let mut inbound = self.inbound.borrow_mut();
+        let answered = inbound.part_answered(tag, |kind, part| {
             if let RequestKind::Unsubscribe { codes, .. } = kind
                 && let Some(code) = codes.get_mut(usize::from(part)).filter(|_| existed)
             {
@@ -189,13 +207,20 @@ impl Connection {
             }
         });
         if let Some(RequestKind::Unsubscribe { id, codes }) = answered
-            && let Err(fault) = self.write_unsuback(worker, id, &codes)
+            && let Err(fault) = self.write_unsuback(worker, &mut inbound, id, &codes)
         {
-            self.kick(worker, fault);
+            self.fail(worker, &mut inbound, fault);
         }
     }
 
-    fn write_unsuback(self: &Rc<Self>, worker: &Worker, id: PacketId, codes: &[ReasonCode]) -> Result<(), Fault> {
+    fn write_unsuback(
+        self: &Rc<Self>,
+        worker: &Worker,
+        inbound: &mut Inbound,
+        id: PacketId,
+        codes: &[ReasonCode],
+    ) -> Result<(), Fault> {
+        inbound.end_span(worker, Operation::Unsubscribe, Some(id), worst(codes));
         self.with_writer(worker, |outbound, writer| {
             if !outbound.may_send_codes(codes.len()) {
                 return Err(Fault::AnswerTooLarge);
@@ -272,9 +297,21 @@ fn commands_bytes<'a>(session: &Session, filters: impl Iterator<Item = (&'a str,
 }
 
 /// The filters that the broker's own values may match, unless no retained messages are wanted.
-fn sys_filters(subscribe: &mqtt::Subscribe, permitted: &[bool]) -> Vec<String> {
-    let wanted = subscribe.filters.iter().zip(permitted).filter(|((filter, options), permitted)| {
+fn sys_filters(subscribe: &mqtt::Subscribe, permitted: &[bool]) -> Vec<SysFilter> {
+    let filters = (0..).zip(&subscribe.filters).zip(permitted);
+    let wanted = filters.filter(|((_, (filter, options)), permitted)| {
         **permitted && filter.starts_with("$SYS") && options.retain_handling != RetainHandling::DoNotSend
     });
-    wanted.map(|((filter, _), _)| filter.clone()).collect()
+    wanted
+        .map(|((part, (filter, options)), _)| SysFilter {
+            part,
+            filter: filter.clone(),
+            retain_handling: options.retain_handling,
+        })
+        .collect()
+}
+
+/// What an acknowledgement of several says in one code: an error if there is any.
+fn worst(codes: &[ReasonCode]) -> ReasonCode {
+    codes.iter().copied().max_by_key(|code| *code as u8).unwrap_or_default()
 }

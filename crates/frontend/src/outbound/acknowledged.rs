@@ -104,10 +104,28 @@ mod tests {
     use crate::counters::Counters;
     use crate::outbound::{ClientLimits, Delivered};
     use crate::outbox::Spares;
+    use crate::spans::Tracer;
+
+    /// What a writer refers to beside the spare buffers.
+    struct Desk {
+        counters: Counters,
+        tracer: Tracer,
+    }
+
+    impl Desk {
+        fn new() -> Self {
+            Self { counters: Counters::default(), tracer: Tracer::new(0, None) }
+        }
+
+        fn writer<'a>(&'a self, spares: &'a mut Spares) -> Writer<'a> {
+            let Self { counters, tracer } = self;
+            Writer { spares, counters, tracer, now: Timestamp(1) }
+        }
+    }
 
     /// A persistent session's outbound with one QoS 2 entry in flight, under identifier 1.
-    fn outbound(spares: &mut Spares, counters: &Counters) -> Outbound {
-        let mut outbound = Outbound::new();
+    fn outbound(spares: &mut Spares, desk: &Desk) -> Outbound {
+        let mut outbound = Outbound::new(Default::default());
         outbound.set_limits(&ClientLimits {
             version: ProtocolVersion::V5,
             maximum_packet_size: None,
@@ -115,11 +133,11 @@ mod tests {
             topic_alias_maximum: 0,
             persistent: true,
         });
-        assert_eq!(deliver(&mut outbound, 1, spares, counters), Delivered::Sent);
+        assert_eq!(deliver(&mut outbound, 1, spares, desk), Delivered::Sent);
         outbound
     }
 
-    fn deliver(outbound: &mut Outbound, id: u16, spares: &mut Spares, counters: &Counters) -> Delivered {
+    fn deliver(outbound: &mut Outbound, id: u16, spares: &mut Spares, desk: &Desk) -> Delivered {
         let message =
             Message { topic: "t", qos: QoS::ExactlyOnce, retain: false, expires: None, properties: &[], payload: b"x" };
         let mut body = Vec::new();
@@ -134,16 +152,15 @@ mod tests {
             subscription_ids: Default::default(),
             body: BodyRef { index: 1, offset: 0, len: body.len() as u32 },
         };
-        let mut writer = Writer { spares, counters, now: Timestamp(1) };
-        outbound.deliver_entry(PartitionId(0), &delivery, &body.into(), &mut writer)
+        outbound.deliver_entry(PartitionId(0), &delivery, &body.into(), &mut desk.writer(spares))
     }
 
     #[test]
     fn a_pubrec_sent_again_tells_the_partition_nothing_and_is_answered_when_it_may_be() {
-        let (mut spares, counters) = (Spares::default(), Counters::default());
-        let mut outbound = outbound(&mut spares, &counters);
+        let (mut spares, desk) = (Spares::default(), Desk::new());
+        let mut outbound = outbound(&mut spares, &desk);
         let id = PacketId::new(1).unwrap();
-        let mut writer = Writer { spares: &mut spares, counters: &counters, now: Timestamp(1) };
+        let mut writer = desk.writer(&mut spares);
         let mut rec = |outbound: &mut Outbound| {
             let before = outbound.outbox.len();
             let told = outbound.acknowledged(AckKind::PubRec, id, ReasonCode::Success, &mut writer).unwrap();
@@ -153,7 +170,7 @@ mod tests {
         let told = told.unwrap();
         assert_eq!((told.step, written), (Step::Received, 0));
         assert_eq!(rec(&mut outbound), (None, 0), "not noted yet");
-        let mut writer = Writer { spares: &mut spares, counters: &counters, now: Timestamp(1) };
+        let mut writer = desk.writer(&mut spares);
         outbound.release(told.entry, id, &mut writer);
         let before = outbound.outbox.len();
         assert_eq!(outbound.acknowledged(AckKind::PubRec, id, ReasonCode::Success, &mut writer).unwrap(), None);
@@ -165,10 +182,10 @@ mod tests {
 
     #[test]
     fn an_entry_handed_out_twice_counts_once() {
-        let (mut spares, counters) = (Spares::default(), Counters::default());
-        let mut outbound = outbound(&mut spares, &counters);
+        let (mut spares, desk) = (Spares::default(), Desk::new());
+        let mut outbound = outbound(&mut spares, &desk);
         outbound.window = 2;
-        assert_eq!(deliver(&mut outbound, 1, &mut spares, &counters), Delivered::Sent);
+        assert_eq!(deliver(&mut outbound, 1, &mut spares, &desk), Delivered::Sent);
         assert_eq!(outbound.in_flight, 1);
     }
 }

@@ -4,7 +4,9 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use link::inbox::{self, Room};
-use partition::{Answer, Attach, BatchBuilder, Close, Command, Epoch, Owner, PartitionId, Publish, Reply, Routes};
+use partition::{
+    Answer, Attach, BatchBuilder, Close, Command, Epoch, Owner, PartitionId, Publish, QueueLimit, Reply, Routes,
+};
 
 use super::Worker;
 use crate::connection::{Connection, Session};
@@ -102,6 +104,7 @@ impl Worker {
                 client_id: session.client_id(),
                 epoch: session.epoch,
                 window: session.window,
+                queue_limit: Some(QueueLimit { length: session.queue_length }),
             };
             self.send(partition, &Command::Attach(attach));
         }

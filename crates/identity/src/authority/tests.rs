@@ -1,26 +1,24 @@
-//! The folder's life: made, reused, renewed, and refused when it is damaged.
+//! The authority's life: made, reused, and refused when it is damaged.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use rustls::crypto::aws_lc_rs;
 use tempfile::{TempDir, tempdir};
 
-use super::{DevelopmentAuthority, Renewed};
-use crate::{IdentityError, ServerNames};
+use super::Authority;
+use crate::certificate::Inspected;
+use crate::key::PrivateKey;
+use crate::{IdentityError, KeyAlgorithm, ServerNames};
 
 fn days(n: u64) -> Duration {
     Duration::from_secs(n * 24 * 3600)
 }
 
-fn open_at(folder: &Path, now: SystemTime) -> Result<DevelopmentAuthority, IdentityError> {
-    DevelopmentAuthority::open(folder, ServerNames::local(Some("gateway")), now)
-}
-
 fn made() -> TempDir {
     let folder = tempdir().unwrap();
-    open_at(folder.path(), SystemTime::now()).unwrap();
+    Authority::open(folder.path(), SystemTime::now()).unwrap();
     folder
 }
 
@@ -30,100 +28,46 @@ fn text(folder: &TempDir, name: &str) -> String {
 
 /// Opens a damaged folder and returns the complaint, which must be one line.
 fn complaint(folder: &TempDir) -> String {
-    let sentence = open_at(folder.path(), SystemTime::now()).unwrap_err().to_string();
+    let sentence = Authority::open(folder.path(), SystemTime::now()).unwrap_err().to_string();
     assert!(!sentence.contains('\n'), "{sentence}");
     sentence
 }
 
 #[test]
-fn makes_four_files_whose_keys_only_the_owner_reads() {
+fn makes_two_files_and_only_the_owner_reads_the_key() {
     let folder = tempdir().unwrap();
     let tls = folder.path().join("data/tls");
-    open_at(&tls, SystemTime::now()).unwrap();
-    for (name, mode) in [("ca.crt", 0o644), ("ca.key", 0o600), ("server.crt", 0o644), ("server.key", 0o600)] {
+    let authority = Authority::open(&tls, SystemTime::now()).unwrap();
+    assert_eq!(authority.ca_certificate(), tls.join("ca.crt"));
+    for (name, mode) in [("ca.crt", 0o644), ("ca.key", 0o600)] {
         let found = fs::metadata(tls.join(name)).unwrap().permissions().mode();
         assert_eq!(found & 0o777, mode, "{name}");
     }
-    assert_eq!(fs::read_dir(&tls).unwrap().count(), 4);
+    assert_eq!(fs::read_dir(&tls).unwrap().count(), 2);
 }
 
 #[test]
 fn a_later_start_reuses_everything() {
     let folder = made();
-    let names = ["ca.crt", "ca.key", "server.crt", "server.key"];
+    let names = ["ca.crt", "ca.key"];
     let before = names.map(|name| text(&folder, name));
-    open_at(folder.path(), SystemTime::now() + days(59)).unwrap();
+    Authority::open(folder.path(), SystemTime::now() + days(1000)).unwrap();
     assert_eq!(before, names.map(|name| text(&folder, name)));
-}
-
-#[test]
-fn a_certificate_that_ends_within_thirty_days_is_issued_anew_with_the_same_key() {
-    let folder = made();
-    let names = ["ca.crt", "ca.key", "server.key"];
-    let before = names.map(|name| text(&folder, name));
-    let leaf = text(&folder, "server.crt");
-    open_at(folder.path(), SystemTime::now() + days(61)).unwrap();
-    assert_eq!(before, names.map(|name| text(&folder, name)));
-    assert_ne!(leaf, text(&folder, "server.crt"));
-    // Long after its end as well.
-    open_at(folder.path(), SystemTime::now() + days(1000)).unwrap();
-}
-
-#[test]
-fn a_certificate_that_lacks_a_name_is_issued_anew() {
-    let folder = made();
-    let leaf = text(&folder, "server.crt");
-    let names = ServerNames::local(Some("gateway")).and_address([192, 168, 1, 20].into());
-    DevelopmentAuthority::open(folder.path(), names, SystemTime::now()).unwrap();
-    assert_ne!(leaf, text(&folder, "server.crt"));
-}
-
-#[test]
-fn a_host_name_that_is_no_dns_name_is_left_out() {
-    let folder = tempdir().unwrap();
-    let names = ServerNames::local(Some("my laptop"));
-    assert_eq!(names, ServerNames::local(None));
-    DevelopmentAuthority::open(folder.path(), names, SystemTime::now()).unwrap();
-}
-
-#[test]
-fn a_running_authority_renews_once_when_due() {
-    let folder = tempdir().unwrap();
-    let now = SystemTime::now();
-    let mut authority = open_at(folder.path(), now).unwrap();
-    let first = text(&folder, "server.crt");
-    assert_eq!(authority.renew_if_due(now + days(59)).unwrap(), Renewed::NotDue);
-    assert_eq!(authority.renew_if_due(now + days(61)).unwrap(), Renewed::Yes);
-    assert_ne!(first, text(&folder, "server.crt"));
-    assert_eq!(authority.renew_if_due(now + days(61)).unwrap(), Renewed::NotDue);
 }
 
 #[test]
 fn a_start_that_was_cut_short_is_completed() {
-    for missing in ["ca.crt", "server.crt", "server.key"] {
-        let folder = made();
-        fs::remove_file(folder.path().join(missing)).unwrap();
-        open_at(folder.path(), SystemTime::now()).unwrap_or_else(|e| panic!("{missing}: {e}"));
-        open_at(folder.path(), SystemTime::now()).unwrap();
-    }
-    let folder = made();
-    fs::write(folder.path().join("server.crt.new"), "half a certi").unwrap();
-    fs::remove_file(folder.path().join("server.crt")).unwrap();
-    open_at(folder.path(), SystemTime::now()).unwrap();
-}
-
-#[test]
-fn a_new_authority_replaces_what_the_old_one_issued() {
     let folder = made();
     fs::remove_file(folder.path().join("ca.crt")).unwrap();
-    fs::remove_file(folder.path().join("ca.key")).unwrap();
-    let leaf = text(&folder, "server.crt");
-    open_at(folder.path(), SystemTime::now()).unwrap();
-    assert_ne!(leaf, text(&folder, "server.crt"));
+    fs::write(folder.path().join("ca.crt.new"), "half a certi").unwrap();
+    let key = text(&folder, "ca.key");
+    Authority::open(folder.path(), SystemTime::now()).unwrap();
+    Authority::open(folder.path(), SystemTime::now()).unwrap();
+    assert_eq!(key, text(&folder, "ca.key"));
 }
 
 #[test]
-fn a_missing_authority_key_is_refused() {
+fn a_missing_key_is_refused() {
     let folder = made();
     fs::remove_file(folder.path().join("ca.key")).unwrap();
     let sentence = complaint(&folder);
@@ -133,13 +77,13 @@ fn a_missing_authority_key_is_refused() {
 
 #[test]
 fn damaged_files_are_refused_by_name() {
-    for name in ["ca.crt", "ca.key", "server.crt", "server.key"] {
+    for name in ["ca.crt", "ca.key"] {
         for damage in ["", "no pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
             let folder = made();
             fs::write(folder.path().join(name), damage).unwrap();
             let sentence = complaint(&folder);
             assert!(sentence.contains(name), "{name}: {sentence}");
-            assert!(sentence.contains("restore it, or delete"), "{sentence}");
+            assert!(sentence.contains("restore it, or delete ca.crt and ca.key to get a new authority"), "{sentence}");
         }
     }
 }
@@ -147,41 +91,24 @@ fn damaged_files_are_refused_by_name() {
 #[test]
 fn a_file_that_cannot_be_read_is_refused_by_name() {
     let folder = made();
-    let key = folder.path().join("server.key");
+    let key = folder.path().join("ca.key");
     fs::remove_file(&key).unwrap();
     fs::create_dir(&key).unwrap();
     let sentence = complaint(&folder);
     assert!(sentence.starts_with("cannot read"), "{sentence}");
-    assert!(sentence.contains("server.key"), "{sentence}");
+    assert!(sentence.contains("ca.key: it is not a file"), "{sentence}");
 }
 
 #[test]
-fn keys_and_certificates_of_others_are_refused() {
+fn the_key_or_certificate_of_another_authority_is_refused() {
     let (folder, other) = (made(), made());
-    for (name, expected) in [
-        ("ca.key", "does not belong to the certificate in"),
-        ("server.key", "does not belong to the certificate in"),
-        ("ca.crt", "does not belong to the certificate in"),
-        ("server.crt", "does not belong to the certificate in"),
-    ] {
+    for name in ["ca.key", "ca.crt"] {
         let own = text(&folder, name);
         fs::write(folder.path().join(name), text(&other, name)).unwrap();
         let sentence = complaint(&folder);
-        assert!(sentence.contains(expected), "{name}: {sentence}");
+        assert!(sentence.contains("does not belong to the certificate in"), "{name}: {sentence}");
         fs::write(folder.path().join(name), own).unwrap();
     }
-    for name in ["server.crt", "server.key"] {
-        fs::write(folder.path().join(name), text(&other, name)).unwrap();
-    }
-    let sentence = complaint(&folder);
-    assert!(sentence.contains("server.crt was not issued by the authority in"), "{sentence}");
-}
-
-#[test]
-fn an_authority_that_has_ended_is_refused() {
-    let folder = made();
-    let error = open_at(folder.path(), SystemTime::now() + days(3651)).unwrap_err();
-    assert!(matches!(error, IdentityError::AuthorityUnusable { .. }), "{error}");
 }
 
 #[test]
@@ -189,6 +116,32 @@ fn a_folder_that_cannot_be_made_is_refused() {
     let folder = tempdir().unwrap();
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
-    let sentence = open_at(&file.join("tls"), SystemTime::now()).unwrap_err().to_string();
+    let sentence = Authority::open(&file.join("tls"), SystemTime::now()).unwrap_err().to_string();
     assert!(sentence.starts_with("cannot write"), "{sentence}");
+}
+
+#[test]
+fn no_certificate_outlives_the_authority() {
+    let folder = made();
+    let now = SystemTime::now();
+    let authority = Authority::open(folder.path(), now).unwrap();
+    let key = PrivateKey::make(KeyAlgorithm::Ec256, &aws_lc_rs::default_provider()).unwrap();
+    let issue = |at| authority.issue(&key, &ServerNames::local(None), days(90), at);
+    let end = |at| Inspected::parse(&issue(at).unwrap()).unwrap().not_after();
+    assert!(end(now) < now + days(91));
+    assert_eq!(end(now + days(3600)), authority.not_after());
+    let error = issue(now + days(3651)).unwrap_err();
+    assert!(matches!(error, IdentityError::AuthorityUnusable { .. }), "{error}");
+}
+
+#[test]
+fn debug_shows_no_key() {
+    let folder = made();
+    let authority = Authority::open(folder.path(), SystemTime::now()).unwrap();
+    let shown = format!("{authority:?}");
+    let secret = text(&folder, "ca.key");
+    let line = secret.lines().nth(1).unwrap();
+    assert!(!shown.contains(line), "{shown}");
+    let key = PrivateKey::make(KeyAlgorithm::Ed25519, authority.provider()).unwrap();
+    assert_eq!(format!("{key:?}"), "PrivateKey { algorithm: ED25519, .. }");
 }

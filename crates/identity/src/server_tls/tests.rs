@@ -1,147 +1,149 @@
 //! Handshakes in memory against published configurations: versions, ALPN, server names that are addresses, tickets.
 
-use std::io::Cursor;
+use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use rustls::client::Resumption;
-use rustls::crypto::aws_lc_rs;
-use rustls::server::Acceptor;
-use rustls::{
-    ClientConfig, ClientConnection, HandshakeKind, ProtocolVersion, RootCertStore, ServerConnection,
-    SupportedProtocolVersion,
-};
-use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, ServerName};
+use rustls::{HandshakeKind, ProtocolVersion};
 use tempfile::TempDir;
 
 use super::ServerTls;
-use crate::{DevelopmentAuthority, ServerNames};
+use crate::handshake::{TLS12, TLS13, accept, begin, client, connect, finish, shown};
+use crate::{
+    ApplicationProtocol, Authority, AutomaticSettings, CertificateSource, Certificates, KeyAlgorithm, KeyRotation,
+    ServerNames,
+};
 
 struct Fixture {
-    _folder: TempDir,
-    authority: DevelopmentAuthority,
+    folder: TempDir,
+    certificates: Certificates,
+    trusted: PathBuf,
     tls: ServerTls,
 }
 
 impl Fixture {
-    fn new() -> Self {
+    fn new(protocol: ApplicationProtocol) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let names = ServerNames::local(Some("gateway"));
-        let authority = DevelopmentAuthority::open(folder.path(), names, SystemTime::now()).unwrap();
-        let tls = authority.server_tls();
-        Self { _folder: folder, authority, tls }
+        let authority = Authority::open(folder.path(), SystemTime::now()).unwrap();
+        let certificates = Certificates::start(authority).unwrap();
+        let trusted = certificates.ca_certificate();
+        let tls = publish(&certificates, protocol);
+        Self { folder, certificates, trusted, tls }
     }
 
-    fn client(&self, versions: &[&'static SupportedProtocolVersion], alpn: &[&str]) -> ClientConfig {
-        let trusted = CertificateDer::from_pem_file(self.authority.ca_certificate()).unwrap();
-        let mut roots = RootCertStore::empty();
-        roots.add(trusted).unwrap();
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let mut config = ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(versions)
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        config.alpn_protocols = alpn.iter().map(|p| p.as_bytes().to_vec()).collect();
-        config
-    }
-
-    fn accept(&self, hello: &[u8]) -> Result<ServerConnection, String> {
-        let mut acceptor = Acceptor::default();
-        acceptor.read_tls(&mut Cursor::new(hello)).unwrap();
-        let accepted = acceptor.accept().map_err(|(e, _)| e.to_string())?.expect("a whole ClientHello");
-        let configuration = self.tls.configuration(&accepted.client_hello());
-        accepted.into_connection(configuration).map_err(|(e, _)| e.to_string())
-    }
-
-    fn connect(&self, config: Arc<ClientConfig>, name: &str) -> Result<(ClientConnection, ServerConnection), String> {
-        let name = ServerName::try_from(name.to_owned()).unwrap();
-        let mut client = ClientConnection::new(config, name).unwrap();
-        let mut hello = Vec::new();
-        client.write_tls(&mut hello).unwrap();
-        let mut server = self.accept(&hello)?;
-        while client.is_handshaking() || server.is_handshaking() || server.wants_write() {
-            let mut wire = Vec::new();
-            while server.wants_write() {
-                server.write_tls(&mut wire).unwrap();
-            }
-            let mut wire = Cursor::new(wire);
-            while client.read_tls(&mut wire).unwrap() > 0 {
-                client.process_new_packets().map_err(|e| e.to_string())?;
-            }
-            let mut wire = Vec::new();
-            while client.wants_write() {
-                client.write_tls(&mut wire).unwrap();
-            }
-            let mut wire = Cursor::new(wire);
-            while server.read_tls(&mut wire).unwrap() > 0 {
-                server.process_new_packets().map_err(|e| e.to_string())?;
-            }
-        }
-        Ok((client, server))
+    /// Publishes another certificate, as a renewal does.
+    fn renew(&self, protocol: ApplicationProtocol) {
+        fs::remove_dir_all(self.folder.path().join("mqtts")).unwrap();
+        publish(&self.certificates, protocol);
     }
 }
 
-const TLS12: &[&SupportedProtocolVersion] = &[&rustls::version::TLS12];
-const TLS13: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13];
+fn publish(certificates: &Certificates, protocol: ApplicationProtocol) -> ServerTls {
+    let source = CertificateSource::Automatic(AutomaticSettings {
+        folder: "mqtts".to_owned(),
+        names: ServerNames::local(Some("gateway")),
+        duration: Duration::from_secs(7200),
+        renew_before: Duration::from_secs(3600),
+        algorithm: KeyAlgorithm::Ec256,
+        rotation: KeyRotation::Always,
+    });
+    certificates.prepare("mqtts", protocol, source, SystemTime::now()).unwrap().publish()
+}
 
 #[test]
 fn tls_1_2_and_1_3_connect_by_every_name() {
-    let fixture = Fixture::new();
+    let fixture = Fixture::new(ApplicationProtocol::Mqtt);
     for (versions, expected) in [(TLS12, ProtocolVersion::TLSv1_2), (TLS13, ProtocolVersion::TLSv1_3)] {
         for name in ["localhost", "gateway", "127.0.0.1", "::1"] {
-            let config = Arc::new(fixture.client(versions, &[]));
-            let (client, _) = fixture.connect(config, name).unwrap();
+            let config = Arc::new(client(&fixture.trusted, versions, &[]));
+            let (client, _) = connect(&fixture.tls, config, name).unwrap();
             assert_eq!(client.protocol_version(), Some(expected), "{name}");
+        }
+    }
+}
+
+type Offer = (&'static [&'static str], Option<&'static [u8]>);
+
+fn check_alpn(fixture: &Fixture, offers: &[Offer]) {
+    for versions in [TLS12, TLS13] {
+        for (offered, chosen) in offers {
+            let config = Arc::new(client(&fixture.trusted, versions, offered));
+            let (client, server) = connect(&fixture.tls, config, "localhost").unwrap();
+            assert_eq!(client.alpn_protocol(), *chosen, "{offered:?}");
+            assert_eq!(server.alpn_protocol(), *chosen, "{offered:?}");
         }
     }
 }
 
 #[test]
 fn alpn_mqtt_is_chosen_where_offered_and_other_offers_do_not_hurt() {
-    let fixture = Fixture::new();
-    for versions in [TLS12, TLS13] {
-        for (offered, chosen) in [
-            (&["mqtt"][..], Some(&b"mqtt"[..])),
-            (&["http/1.1", "mqtt"], Some(b"mqtt")),
-            (&["http/1.1"], None),
-            (&["h2", "x-amzn-mqtt-ca"], None),
-            (&[], None),
-        ] {
-            let config = Arc::new(fixture.client(versions, offered));
-            let (client, server) = fixture.connect(config, "localhost").unwrap();
-            assert_eq!(client.alpn_protocol(), chosen, "{offered:?}");
-            assert_eq!(server.alpn_protocol(), chosen, "{offered:?}");
-        }
-    }
+    let offers: &[Offer] = &[
+        (&["mqtt"], Some(b"mqtt")),
+        (&["http/1.1", "mqtt"], Some(b"mqtt")),
+        (&["http/1.1"], None),
+        (&["h2", "x-amzn-mqtt-ca"], None),
+        (&[], None),
+    ];
+    check_alpn(&Fixture::new(ApplicationProtocol::Mqtt), offers);
+}
+
+#[test]
+fn websocket_listeners_choose_http_1_1_as_browsers_offer_it() {
+    let offers: &[Offer] = &[
+        (&["http/1.1"], Some(b"http/1.1")),
+        (&["h2", "http/1.1"], Some(b"http/1.1")),
+        (&["mqtt", "http/1.1"], Some(b"http/1.1")),
+        (&["mqtt"], None),
+        (&["h2"], None),
+        (&[], None),
+    ];
+    check_alpn(&Fixture::new(ApplicationProtocol::Http11), offers);
+}
+
+#[test]
+fn a_listener_that_changes_its_protocol_keeps_its_handle() {
+    let fixture = Fixture::new(ApplicationProtocol::Mqtt);
+    fixture.renew(ApplicationProtocol::Http11);
+    check_alpn(&fixture, &[(&["mqtt"], None), (&["http/1.1"], Some(b"http/1.1"))]);
 }
 
 #[test]
 fn a_renewed_certificate_is_shown_at_the_next_handshake() {
-    let mut fixture = Fixture::new();
-    let shown = |fixture: &Fixture| {
-        let config = Arc::new(fixture.client(TLS13, &[]));
-        let (client, _) = fixture.connect(config, "localhost").unwrap();
-        client.peer_certificates().unwrap()[0].clone()
-    };
-    let first = shown(&fixture);
-    assert_eq!(first, shown(&fixture));
-    fixture.authority.renew_now(SystemTime::now()).unwrap();
-    assert_ne!(first, shown(&fixture));
+    let fixture = Fixture::new(ApplicationProtocol::Mqtt);
+    let first = shown(&fixture.tls, &fixture.trusted);
+    assert_eq!(first, shown(&fixture.tls, &fixture.trusted));
+    fixture.renew(ApplicationProtocol::Mqtt);
+    assert_ne!(first, shown(&fixture.tls, &fixture.trusted));
+}
+
+#[test]
+fn a_handshake_under_way_ends_with_the_certificate_it_began_with() {
+    let fixture = Fixture::new(ApplicationProtocol::Mqtt);
+    let first = shown(&fixture.tls, &fixture.trusted);
+    for versions in [TLS12, TLS13] {
+        let before = shown(&fixture.tls, &fixture.trusted);
+        let config = Arc::new(client(&fixture.trusted, versions, &["mqtt"]));
+        let (mut client, mut server) = begin(&fixture.tls, config, "localhost").unwrap();
+        fixture.renew(ApplicationProtocol::Mqtt);
+        finish(&mut client, &mut server).unwrap();
+        assert_eq!(client.peer_certificates().unwrap()[0], before);
+    }
+    assert_ne!(first, shown(&fixture.tls, &fixture.trusted));
 }
 
 #[test]
 fn a_session_ticket_outlives_a_renewal() {
-    let mut fixture = Fixture::new();
+    let fixture = Fixture::new(ApplicationProtocol::Mqtt);
     for versions in [TLS12, TLS13] {
-        let mut config = fixture.client(versions, &["mqtt"]);
+        let mut config = client(&fixture.trusted, versions, &["mqtt"]);
         config.resumption = Resumption::in_memory_sessions(4);
         let config = Arc::new(config);
-        let (first, _) = fixture.connect(config.clone(), "localhost").unwrap();
+        let (first, _) = connect(&fixture.tls, config.clone(), "localhost").unwrap();
         assert_eq!(first.handshake_kind(), Some(HandshakeKind::Full));
-        fixture.authority.renew_now(SystemTime::now()).unwrap();
-        let (second, _) = fixture.connect(config, "localhost").unwrap();
+        fixture.renew(ApplicationProtocol::Mqtt);
+        let (second, _) = connect(&fixture.tls, config, "localhost").unwrap();
         assert_eq!(second.handshake_kind(), Some(HandshakeKind::Resumed));
     }
 }
@@ -187,11 +189,11 @@ fn client_hello(name: &[u8], tls13: bool) -> Vec<u8> {
 
 #[test]
 fn a_server_name_that_is_an_ip_address_is_answered_with_a_server_hello() {
-    let fixture = Fixture::new();
+    let fixture = Fixture::new(ApplicationProtocol::Mqtt);
     for name in ["127.0.0.1", "::1", "192.168.1.20", "localhost", "other.host"] {
         for tls13 in [true, false] {
-            let mut server =
-                fixture.accept(&client_hello(name.as_bytes(), tls13)).unwrap_or_else(|e| panic!("{name}: {e}"));
+            let hello = client_hello(name.as_bytes(), tls13);
+            let mut server = accept(&fixture.tls, &hello).unwrap_or_else(|e| panic!("{name}: {e}"));
             let mut answer = Vec::new();
             server.write_tls(&mut answer).unwrap();
             // Record type handshake, handshake type ServerHello.
@@ -202,7 +204,7 @@ fn a_server_name_that_is_an_ip_address_is_answered_with_a_server_hello() {
 
 #[test]
 fn a_server_name_that_is_no_name_at_all_is_refused() {
-    let fixture = Fixture::new();
-    let refused = fixture.accept(&client_hello(b"no name!", true));
+    let fixture = Fixture::new(ApplicationProtocol::Mqtt);
+    let refused = accept(&fixture.tls, &client_hello(b"no name!", true));
     assert!(refused.is_err());
 }

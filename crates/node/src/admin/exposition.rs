@@ -1,69 +1,95 @@
 //! Metrics and their text form (Prometheus exposition format 0.0.4).
 
-use std::borrow::Cow;
 use std::fmt::Write;
-use std::sync::{Arc, OnceLock};
 
 /// How a metric's values behave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Only grows while the process runs; its name ends in `_total`.
+    /// Only grows while the process runs.
     Counter,
     /// Goes up and down.
     Gauge,
 }
 
-/// One value of a metric.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Sample {
-    /// Names and values; names are `[a-zA-Z_][a-zA-Z0-9_]*`.
-    pub(crate) labels: Vec<(&'static str, Cow<'static, str>)>,
-    pub(crate) value: f64,
-}
-
-/// A metric with all its values.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Family {
+/// A metric as it is declared, once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Metric {
     /// `[a-zA-Z_:][a-zA-Z0-9_:]*`.
     pub(crate) name: &'static str,
-    pub(crate) help: &'static str,
     pub(crate) kind: Kind,
-    pub(crate) samples: Vec<Sample>,
+    /// `[a-zA-Z_][a-zA-Z0-9_]*`, in the order in which values are given.
+    pub(crate) labels: &'static [&'static str],
+    pub(crate) help: &'static str,
 }
 
-impl Family {
-    /// A metric with one value and no labels.
-    pub(crate) fn single(name: &'static str, help: &'static str, kind: Kind, value: f64) -> Self {
-        let samples = vec![Sample { labels: Vec::new(), value }];
-        Self { name, help, kind, samples }
+impl Kind {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+        }
+    }
+}
+
+/// A page of metrics while it is written.
+#[derive(Debug, Default)]
+pub(crate) struct Exposition {
+    text: String,
+}
+
+/// The lines of one metric while they are written.
+pub(crate) struct Samples<'a> {
+    metric: &'static Metric,
+    text: &'a mut String,
+}
+
+impl Exposition {
+    /// Begins a metric. Each is begun once a page.
+    pub(crate) fn metric(&mut self, metric: &'static Metric) -> Samples<'_> {
+        let Metric { name, kind, help, .. } = metric;
+        debug_assert!(!self.text.contains(&format!("# TYPE {name} ")), "{name} twice");
+        self.text.push_str("# HELP ");
+        self.text.push_str(name);
+        self.text.push(' ');
+        escape(help, Escape::Help, &mut self.text);
+        // Writing to a String does not fail.
+        let _ = writeln!(self.text, "\n# TYPE {name} {}", kind.name());
+        Samples { metric, text: &mut self.text }
     }
 
-    fn write(&self, text: &mut String) {
-        let Self { name, kind, .. } = self;
-        debug_assert!(*kind != Kind::Counter || name.ends_with("_total"), "{name}");
-        let kind = match kind {
-            Kind::Counter => "counter",
-            Kind::Gauge => "gauge",
-        };
-        text.push_str("# HELP ");
-        text.push_str(name);
-        text.push(' ');
-        escape(self.help, Escape::Help, text);
-        // Writing to a String does not fail.
-        let _ = writeln!(text, "\n# TYPE {name} {kind}");
-        for sample in &self.samples {
-            text.push_str(name);
-            for (n, (label, value)) in sample.labels.iter().enumerate() {
-                text.push(if n == 0 { '{' } else { ',' });
-                let _ = write!(text, "{label}=\"");
-                escape(value, Escape::LabelValue, text);
-                text.push('"');
-            }
-            if !sample.labels.is_empty() {
-                text.push('}');
-            }
-            let _ = writeln!(text, " {}", number(sample.value));
+    /// A metric with one value and no labels.
+    pub(crate) fn single(&mut self, metric: &'static Metric, value: f64) {
+        self.metric(metric).value(&[], value);
+    }
+
+    pub(crate) fn into_text(self) -> String {
+        self.text
+    }
+}
+
+impl Samples<'_> {
+    /// One value; `labels` are the values of the metric's labels, in order.
+    pub(crate) fn value(&mut self, labels: &[&str], value: f64) {
+        debug_assert_eq!(labels.len(), self.metric.labels.len(), "{}", self.metric.name);
+        self.text.push_str(self.metric.name);
+        for (n, (label, value)) in self.metric.labels.iter().zip(labels).enumerate() {
+            self.text.push(if n == 0 { '{' } else { ',' });
+            let _ = write!(self.text, "{label}=\"");
+            escape(value, Escape::LabelValue, self.text);
+            self.text.push('"');
         }
+        if !labels.is_empty() {
+            self.text.push('}');
+        }
+        self.text.push(' ');
+        match value {
+            f64::INFINITY => self.text.push_str("+Inf"),
+            f64::NEG_INFINITY => self.text.push_str("-Inf"),
+            value => {
+                let _ = write!(self.text, "{value}");
+            }
+        }
+        self.text.push('\n');
     }
 }
 
@@ -84,59 +110,25 @@ fn escape(raw: &str, place: Escape, text: &mut String) {
     }
 }
 
-fn number(value: f64) -> String {
-    match value {
-        f64::INFINITY => "+Inf".to_owned(),
-        f64::NEG_INFINITY => "-Inf".to_owned(),
-        value => value.to_string(),
-    }
-}
-
-/// The families, rendered.
-pub(crate) fn text_of(families: &[Family]) -> String {
-    let mut text = String::with_capacity(families.len() * 160);
-    for family in families {
-        family.write(&mut text);
-    }
-    text
-}
-
-type Collect = Box<dyn Fn() -> Vec<Family> + Send + Sync>;
-
-/// Where the roles' metrics come from; nothing until a role provides them. Clones share it.
-#[derive(Clone, Default)]
-pub(crate) struct MetricsSource(Arc<OnceLock<Collect>>);
-
-impl MetricsSource {
-    /// Has `collect` called at each scrape from now on, on the admin thread: it must not block. The first one provided stays.
-    pub(crate) fn provide(&self, collect: impl Fn() -> Vec<Family> + Send + Sync + 'static) {
-        let first = self.0.set(Box::new(collect)).is_ok();
-        debug_assert!(first, "metrics are provided once");
-    }
-
-    pub(crate) fn collect(&self) -> Vec<Family> {
-        self.0.get().map(|collect| collect()).unwrap_or_default()
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Family, Kind, MetricsSource, Sample, text_of};
+    use super::{Exposition, Kind, Metric};
+
+    static UP: Metric = Metric { name: "broker_up", kind: Kind::Gauge, labels: &[], help: "Whether\nit is up." };
+    static PUBLISHES: Metric = Metric {
+        name: "broker_publishes_total",
+        kind: Kind::Counter,
+        labels: &["qos", "why"],
+        help: "A \\ \"quoted\" word.",
+    };
 
     #[test]
     fn golden_text() {
-        let families = [
-            Family::single("broker_up", "Whether\nit is up.", Kind::Gauge, 1.0),
-            Family {
-                name: "broker_publishes_total",
-                help: "A \\ \"quoted\" word.",
-                kind: Kind::Counter,
-                samples: vec![
-                    Sample { labels: vec![("qos", "0".into()), ("why", "a\"b\\c\nd".into())], value: 12_345_678_901.0 },
-                    Sample { labels: vec![("qos", "1".into())], value: 0.25 },
-                ],
-            },
-        ];
+        let mut page = Exposition::default();
+        page.single(&UP, 1.0);
+        let mut publishes = page.metric(&PUBLISHES);
+        publishes.value(&["0", "a\"b\\c\nd"], 12_345_678_901.0);
+        publishes.value(&["1", ""], 0.25);
         let expected = "\
 # HELP broker_up Whether\\nit is up.
 # TYPE broker_up gauge
@@ -144,16 +136,8 @@ broker_up 1
 # HELP broker_publishes_total A \\\\ \"quoted\" word.
 # TYPE broker_publishes_total counter
 broker_publishes_total{qos=\"0\",why=\"a\\\"b\\\\c\\nd\"} 12345678901
-broker_publishes_total{qos=\"1\"} 0.25
+broker_publishes_total{qos=\"1\",why=\"\"} 0.25
 ";
-        assert_eq!(text_of(&families), expected);
-    }
-
-    #[test]
-    fn a_source_is_empty_until_provided() {
-        let source = MetricsSource::default();
-        assert!(source.collect().is_empty());
-        source.clone().provide(|| vec![Family::single("up", "Up.", Kind::Gauge, 1.0)]);
-        assert_eq!(source.collect().len(), 1);
+        assert_eq!(page.into_text(), expected);
     }
 }

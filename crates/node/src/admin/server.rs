@@ -1,25 +1,30 @@
 //! The HTTP server of the admin endpoint: one thread, one request per connection, everything bounded.
 
-use std::convert::Infallible;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use std::{io, thread};
 
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use axum::extract::{Request, State};
+use axum::http::HeaderValue;
+use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::{Router, http};
+use config::SecretText;
 use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
 use tokio::runtime;
 use tokio::sync::{Semaphore, oneshot};
+use tokio::time::MissedTickBehavior;
 
-use super::exposition::text_of;
-use super::{Health, MetricsSource, process};
+use super::access;
+use super::api;
+use super::endpoint::Endpoint;
+use super::source::AdminSettings;
 
 /// A request line with its headers may be this long; more is answered with 431.
 const MAX_HEADER_BYTES: usize = 16 * 1024;
@@ -31,23 +36,14 @@ const REQUEST_DEADLINE: Duration = Duration::from_secs(10);
 const MAX_CONNECTIONS: usize = 64;
 /// After a failed accept (out of file descriptors, mostly), before the next.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-const TEXT: &str = "text/plain; charset=utf-8";
-const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// How often the broker's condition is looked at while nobody asks, so that its changes have a time.
+const LOOK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The running endpoint. Ends when stopped or dropped.
-#[derive(Debug)]
 pub(crate) struct Admin {
+    endpoint: Endpoint,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
-}
-
-/// What requests are answered from.
-#[derive(Clone)]
-struct Answers {
-    health: Health,
-    metrics: MetricsSource,
-    started: SystemTime,
 }
 
 impl Admin {
@@ -55,24 +51,32 @@ impl Admin {
     ///
     /// # Errors
     /// The system gives no thread or no event queue.
-    pub(crate) fn start(listener: TcpListener, health: Health, metrics: MetricsSource) -> io::Result<Self> {
+    pub(crate) fn start(listener: TcpListener, settings: AdminSettings) -> io::Result<Self> {
         let runtime = runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         let listener = {
             let _inside = runtime.enter();
             tokio::net::TcpListener::from_std(listener)?
         };
-        let answers = Answers { health, metrics, started: SystemTime::now() };
+        let endpoint = Endpoint::new(settings);
+        let served = endpoint.clone();
         let (stop, stopped) = oneshot::channel();
         let thread = thread::Builder::new().name("admin".to_owned()).spawn(move || {
             runtime.block_on(async {
-                // Both branches are cancel safe; a request under way is cut off.
+                let router = router(served.clone());
+                // All branches are cancel safe; a request under way is cut off.
                 tokio::select! {
-                    () = accept(&listener, &answers) => {}
+                    () = accept(&listener, &router) => {}
+                    () = look(&served) => {}
                     _ = stopped => {}
                 }
             });
         })?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
+        Ok(Self { endpoint, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Asks for another token from now on, or for none.
+    pub(crate) fn set_token(&self, token: Option<SecretText>) {
+        self.endpoint.set_token(token);
     }
 
     /// Ends the endpoint and waits for its thread.
@@ -95,7 +99,17 @@ impl Drop for Admin {
 }
 
 /// Never ends.
-async fn accept(listener: &tokio::net::TcpListener, answers: &Answers) {
+async fn look(endpoint: &Endpoint) {
+    let mut ticks = tokio::time::interval(LOOK_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        endpoint.look();
+    }
+}
+
+/// Never ends.
+async fn accept(listener: &tokio::net::TcpListener, router: &Router) {
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
         let Ok(place) = places.clone().acquire_owned().await else {
@@ -103,9 +117,9 @@ async fn accept(listener: &tokio::net::TcpListener, answers: &Answers) {
         };
         match listener.accept().await {
             Ok((stream, _)) => {
-                let answers = answers.clone();
+                let router = router.clone();
                 tokio::spawn(async move {
-                    serve(stream, answers).await;
+                    serve(stream, router).await;
                     drop(place);
                 });
             }
@@ -117,18 +131,14 @@ async fn accept(listener: &tokio::net::TcpListener, answers: &Answers) {
     }
 }
 
-async fn serve(stream: TcpStream, answers: Answers) {
-    let service = service_fn(move |request| {
-        let response = answers.answer(&request);
-        async move { Ok::<_, Infallible>(response) }
-    });
+async fn serve(stream: TcpStream, router: Router) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_DEADLINE)
         .max_buf_size(MAX_HEADER_BYTES)
         .max_headers(MAX_HEADERS)
         .keep_alive(false)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     match tokio::time::timeout(REQUEST_DEADLINE, connection).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!(%error, "an admin request failed"),
@@ -136,37 +146,29 @@ async fn serve(stream: TcpStream, answers: Answers) {
     }
 }
 
-impl Answers {
-    fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
-        if ![Method::GET, Method::HEAD].contains(request.method()) {
-            let mut refused = text(StatusCode::METHOD_NOT_ALLOWED, TEXT, "only GET and HEAD\n");
-            let allowed = HeaderValue::from_static("GET, HEAD");
-            refused.headers_mut().insert(ALLOW, allowed);
-            return refused;
-        }
-        match request.uri().path() {
-            "/health/live" => text(StatusCode::OK, TEXT, "live\n"),
-            "/health/ready" => match self.health.readiness() {
-                Ok(ready) => text(StatusCode::OK, TEXT, ready),
-                Err(why) => text(StatusCode::SERVICE_UNAVAILABLE, TEXT, why),
-            },
-            "/metrics" => {
-                let mut families = process::families(self.started);
-                families.extend(self.metrics.collect());
-                text(StatusCode::OK, PROMETHEUS, text_of(&families))
-            }
-            _ => text(StatusCode::NOT_FOUND, TEXT, "there is /health/live, /health/ready and /metrics\n"),
-        }
-    }
+fn router(endpoint: Endpoint) -> Router {
+    let guard = middleware::from_fn_with_state(endpoint.clone(), guard);
+    api::router(endpoint).layer(guard)
 }
 
-fn text(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body.into()));
-    *response.status_mut() = status;
-    let content_type = HeaderValue::from_static(content_type);
-    response.headers_mut().insert(CONTENT_TYPE, content_type);
+/// Lets nobody in who may not, and says of every answer what browsers and proxies must not do with it.
+async fn guard(State(endpoint): State<Endpoint>, request: Request, next: Next) -> Response {
+    let asked = access::Request {
+        method: request.method(),
+        uri: request.uri(),
+        version: request.version(),
+        headers: request.headers(),
+    };
+    let checked = match request.uri().path() {
+        "/health/live" | "/health/ready" => Ok(()),
+        _ => endpoint.check(&asked),
+    };
+    let mut response = match checked {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    };
+    let headers: &mut http::HeaderMap = response.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
-
-#[cfg(test)]
-mod tests;

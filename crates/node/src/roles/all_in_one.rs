@@ -2,93 +2,134 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use config::{ClusterRecord, Plan};
-use identity::{DevelopmentAuthority, Renewal, ServerNames};
+use config::{ClusterRecord, Host, Plan};
+use identity::{Authority, Certificates};
+use partition::SlotTable;
 
+use super::admin_seat::AdminSeat;
+use super::admin_source;
 use super::broker::{Broker, Drained, Parts};
-use crate::admin::{Admin, Health, MetricsSource};
+use super::doors::{self, Doors, Reach};
+use super::reload::{LOOK_EVERY, Reload};
+use super::running::Running;
+use super::shown::Shown;
+use crate::admin::{AdminSettings, Health, SourceSlot};
+use crate::configuration::Configuration;
 use crate::data_dir::DataDir;
 use crate::greeting::greeting;
-use crate::host;
-use crate::signals::Signals;
-use crate::sockets::{Addresses, Sockets};
+use crate::logging::Logging;
+use crate::reading::{Reading, Refused};
+use crate::self_check::{SelfCheck, SelfCheckResults, Surroundings};
+use crate::signals::{Signals, Wish};
+use crate::sockets::{Socket, Wanted};
+use crate::sources::{Signature, Watch};
 use crate::start::{StartError, print};
+use crate::traces::Collector;
+use crate::watchdog::Watchdog;
+use crate::{host, systemd};
 
 /// From the first signal to the end of the process.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
 
-/// Starts everything, serves until a signal comes, and ends everything.
+/// What a process is started with.
+pub(crate) struct Asked {
+    pub(crate) reading: Reading,
+    pub(crate) host: Host,
+    /// Of what is on disk, from which the plan was made.
+    pub(crate) signature: Signature,
+    pub(crate) plan: Plan,
+    pub(crate) logging: Logging,
+}
+
+/// Starts everything, serves until a signal comes, and ends everything. Meanwhile it follows what is written down.
 ///
-/// Start: sockets (so that a port in use is known first), certificates, admin endpoint, broker. Ready means: each of them
-/// runs and `listeners.json` is written. End: not ready, broker, certificate renewal, admin endpoint.
-pub(crate) fn run(plan: &Plan, signals: &Signals) -> Result<(), StartError> {
-    let data_dir = DataDir::open(&plan.data_dir)?;
-    let mut sockets = Sockets::bind(&plan.listeners)?;
-    let addresses = sockets.addresses();
-    let record = ClusterRecord { partitions: plan.partitions };
-    data_dir.remember(record)?;
+/// Start: sockets (so that a port in use is known first), certificates, admin endpoint, broker, self-check. Ready means: each of
+/// them runs and `listeners.json` is written. End: not ready, self-check, broker, certificate renewal, admin endpoint.
+pub(crate) fn run(asked: Asked, signals: &Signals) -> Result<(), StartError> {
+    let Asked { reading, host, signature, plan, logging } = asked;
+    let health = Health::default();
+    let configuration = Configuration::default();
+    let source = SourceSlot::default();
+    let seat = AdminSeat::new(AdminSettings {
+        health: health.clone(),
+        configuration: configuration.clone(),
+        source: source.clone(),
+        token: None,
+        machine: host::name(),
+    });
+    let host = Host { remembered: Some(ClusterRecord { partitions: plan.partitions }), ..host };
+    let mut running = start(plan, logging, seat, &source)?;
 
-    let authority = DevelopmentAuthority::open(&data_dir.tls(), names(&addresses), SystemTime::now())?;
-    let (tls, ca_certificate) = (authority.server_tls(), authority.ca_certificate());
-    let renewal = Renewal::start(authority).map_err(StartError::thread)?;
+    configuration.started(SystemTime::now());
+    health.set_ready(running.broker.is_running());
+    running.announce()?;
+    print(&greeting(running.plan(), &running.doors.addresses(), &running.doors.certificates.ca_certificate()));
+    log_reach(&running);
+    systemd::ready(&running.status(&configuration));
+    let watchdog = Watchdog::start(running.broker.progress()).map_err(StartError::Thread)?;
 
-    let (health, metrics) = (Health::default(), MetricsSource::default());
-    let admin = match sockets.admin.take() {
-        Some(socket) => {
-            let admin = Admin::start(socket, health.clone(), metrics.clone());
-            Some(admin.map_err(StartError::thread)?)
+    let mut reload = Reload::new(reading, host, configuration, Watch::new(signature));
+    let signal = loop {
+        match signals.wait(LOOK_EVERY) {
+            Some(Wish::End(signal)) => break signal,
+            Some(Wish::Reload) => reload.now(&mut running),
+            None => reload.look(&mut running),
         }
-        None => None,
     };
-    let broker = Broker::start(Parts { plan, state_dir: &data_dir.partitions(), sockets, tls })?;
-    metrics.provide(broker.metrics());
 
-    health.set_ready(broker.is_running());
-    data_dir.announce_listeners(&addresses.to_json())?;
-    print(&greeting(&addresses, &ca_certificate));
-    log_reach(&addresses);
-
-    let signal = signals.wait();
     tracing::info!(signal, "ending; a second signal ends at once");
+    systemd::stopping();
     health.set_draining();
-    let deadline = Instant::now() + DRAIN_DEADLINE;
-    if broker.drain(deadline) == Drained::CutOff {
+    if running.end(Instant::now() + DRAIN_DEADLINE) == Drained::CutOff {
         let seconds = DRAIN_DEADLINE.as_secs();
         tracing::warn!("not everything came to its end within {seconds} seconds and was cut off");
     }
-    renewal.stop();
-    if let Some(admin) = admin {
-        admin.stop();
+    if let Some(watchdog) = watchdog {
+        watchdog.stop();
     }
-    data_dir.withdraw_listeners()?;
     tracing::info!("ended");
     Ok(())
 }
 
-/// What clients may call this server.
-fn names(addresses: &Addresses) -> ServerNames {
-    let names = ServerNames::local(host::name().as_deref());
-    match addresses.mqtts {
-        Some(address) => names.and_address(address.ip()),
-        None => names,
-    }
+fn start(plan: Plan, logging: Logging, seat: AdminSeat, source: &SourceSlot) -> Result<Running, StartError> {
+    let data_dir = DataDir::open(&plan.data_dir)?;
+    let sockets = Socket::bind_all(&Wanted::of(&plan))?;
+    data_dir.remember(ClusterRecord { partitions: plan.partitions })?;
+    let restarts = data_dir.count_start()?;
+
+    let authority = Authority::open(&data_dir.tls(), SystemTime::now())?;
+    let certificates = Certificates::start(authority).map_err(StartError::Thread)?;
+    let mut doors =
+        Doors::new(&plan, sockets, certificates, seat).map_err(|problems| StartError::Request(Refused(problems)))?;
+    doors.open_admin(&plan).map_err(StartError::Thread)?;
+
+    let traces = Collector::default();
+    let spans = traces.set(plan.traces.as_ref()).map_err(StartError::Thread)?;
+    let listeners = plan.listeners.iter().map(|listener| doors.frontend_listener(listener));
+    let listeners = listeners.collect::<Result<_, _>>().map_err(StartError::Thread)?;
+    let broker = Broker::start(Parts { plan: &plan, state_dir: &data_dir.partitions(), listeners, spans })?;
+
+    let results = SelfCheckResults::default();
+    let shown = Shown::default();
+    source.provide(admin_source::admin_source(
+        &broker,
+        &doors,
+        &plan,
+        admin_source::Rest { self_check: results.clone(), shown: shown.clone(), traces: traces.clone(), restarts },
+    ));
+    let surroundings =
+        Surroundings { door: broker.door(), slots: SlotTable::even(plan.partitions.get()), traces: traces.clone() };
+    let self_tracing = plan.traces.and_then(|traces| traces.self_tracing);
+    let self_check =
+        SelfCheck::start(plan.self_check, self_tracing, surroundings, results).map_err(StartError::Thread)?;
+    Ok(Running { plan, broker, doors, logging, traces, self_check, shown, data_dir })
 }
 
 /// Says who can reach the broker.
-fn log_reach(addresses: &Addresses) {
-    let mut open = false;
-    for (listener, address) in addresses.named() {
-        tracing::info!(listener, %address, "listening");
-        if !address.ip().is_loopback() {
-            open = true;
-            tracing::warn!(
-                listener,
-                %address,
-                "open to the network without authentication: whoever reaches this address may read and write everything"
-            );
-        }
-    }
-    if !open {
+fn log_reach(running: &Running) {
+    let reaches = running.doors.addresses().into_iter().map(|(name, address)| doors::log_listening(&name, address));
+    // Every listener is told of.
+    if reaches.filter(|reach| *reach == Reach::Network).count() == 0 {
         tracing::info!("ready, on loopback only: no other machine can connect");
     }
 }

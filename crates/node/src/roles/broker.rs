@@ -1,21 +1,18 @@
-//! The broker of this process: settings out of the plan, start, drain, metrics.
+//! The broker of this process: settings out of the plan, start, change, drain.
 
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
 use auth::{EnhancedMethods, Policy};
-use backend::Backend;
-use config::{ClientLimits, Plan, QueueStrategy};
-use frontend::{Frontend, Limits, Listener, PartitionLink, Protocol, SysSettings};
-use identity::ServerTls;
+use backend::{Backend, BackendView, SessionQuery};
+use config::{ClientLimits, MemoryProfile, Plan, QueueStrategy};
+use frontend::{
+    ClientQuery, Door, Frontend, FrontendView, Limits, Listener, PartitionLink, Reading, SpanSink, SysSettings,
+};
 use link::mailbox;
-
-use crate::admin::Family;
-use crate::roles::metrics;
-use crate::sockets::Sockets;
+use partition::Counters;
 
 /// Commands that may wait for one partition before publishers are slowed.
 const INBOX_BYTES: usize = 16 << 20;
@@ -24,19 +21,28 @@ const INBOX_BYTES: usize = 16 << 20;
 const DRAIN_LOOK: Duration = Duration::from_millis(10);
 
 /// What the broker is made of.
-pub(crate) struct Parts<'a> {
-    pub(crate) plan: &'a Plan,
+pub(super) struct Parts<'a> {
+    pub(super) plan: &'a Plan,
     /// Where it may keep its state: a folder of the data directory, not made yet.
-    pub(crate) state_dir: &'a Path,
-    /// Bound and listening; the admin socket is already gone.
-    pub(crate) sockets: Sockets,
-    pub(crate) tls: ServerTls,
+    pub(super) state_dir: &'a Path,
+    pub(super) listeners: Vec<Listener>,
+    pub(super) spans: Option<SpanSink>,
 }
 
 /// The frontend and the backend of this process.
-pub(crate) struct Broker {
+pub(super) struct Broker {
     frontend: Frontend,
     backend: Backend,
+}
+
+/// The broker's figures at one moment.
+pub(super) struct Figures {
+    pub(super) frontend: Reading,
+    /// By partition.
+    pub(super) partitions: Vec<Counters>,
+    pub(super) queue_disk_bytes: u64,
+    pub(super) is_disk_full: bool,
+    pub(super) is_queue_disk_full: bool,
 }
 
 /// Why the broker does not start; one sentence that names what is wrong and what to do.
@@ -50,18 +56,27 @@ pub(crate) enum BrokerError {
     Frontend(#[from] frontend::StartError),
 }
 
+/// Why a thread of the broker is thought to stand still.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NoProgress {
+    #[error(transparent)]
+    Frontend(#[from] frontend::ViewError),
+    #[error(transparent)]
+    Backend(#[from] backend::ViewError),
+}
+
 /// Whether a drain came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Drained {
+pub(super) enum Drained {
     Whole,
     /// The deadline came first; what was still under way was cut off.
     CutOff,
 }
 
 impl Broker {
-    /// Starts the backend, waits until its state is complete, then starts the frontend on the sockets.
-    pub(crate) fn start(parts: Parts<'_>) -> Result<Self, BrokerError> {
-        let Parts { plan, state_dir, sockets, tls } = parts;
+    /// Starts the backend, waits until its state is complete, then starts the frontend on the listeners.
+    pub(super) fn start(parts: Parts<'_>) -> Result<Self, BrokerError> {
+        let Parts { plan, state_dir, listeners, spans } = parts;
         // Messages are nobody else's to read.
         let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(state_dir);
         made.map_err(|source| BrokerError::StateDirectory { dir: state_dir.to_owned(), source })?;
@@ -76,16 +91,18 @@ impl Broker {
             workers,
             inbox_bytes: INBOX_BYTES,
         })?;
+        backend.set_queue_disk_bytes(plan.queue_disk_bytes);
         let partitions = backend.links().map(|(inbox, routes)| PartitionLink { inbox, routes }).collect();
         let frontend = Frontend::start(frontend::Settings {
-            listeners: listeners(sockets, tls),
+            listeners,
             limits: limits(&plan.clients),
             back_pressure_bytes: plan.memory.back_pressure_bytes(),
-            sys: plan.sys_interval.map(|interval| SysSettings {
-                interval,
+            sys: SysSettings {
+                interval: plan.sys_interval,
                 version: concat!("causeway version ", env!("CARGO_PKG_VERSION")).to_owned(),
                 partitions: Box::new(backend.counters()),
-            }),
+            },
+            spans,
             policy: Policy::open(),
             methods: EnhancedMethods::default(),
             answers,
@@ -94,23 +111,76 @@ impl Broker {
         Ok(Self { frontend, backend })
     }
 
-    /// Calls back at each scrape of the metrics; must not block.
-    pub(crate) fn metrics(&self) -> impl Fn() -> Vec<Family> + Send + Sync + 'static {
-        let (totals, partitions, disk_full) =
-            (self.frontend.totals(), self.backend.counters(), self.backend.is_disk_full());
-        move || {
-            let (totals, buffered) = totals();
-            metrics::families(&totals, buffered, &partitions(), disk_full())
+    pub(super) fn listen(&self, listener: Listener) -> io::Result<()> {
+        self.frontend.listen(listener).map_err(io::Error::other)
+    }
+
+    /// Closes a listener; who came by it is sent away.
+    pub(super) fn unlisten(&self, name: &str) {
+        if let Err(error) = self.frontend.unlisten(name) {
+            tracing::error!(listener = name, %error, "a listener could not be closed");
+        }
+    }
+
+    pub(super) fn set_limits(&self, clients: &ClientLimits) {
+        self.frontend.set_limits(&limits(clients));
+    }
+
+    pub(super) fn set_memory(&self, memory: MemoryProfile) {
+        self.frontend.set_back_pressure(memory.back_pressure_bytes());
+    }
+
+    pub(super) fn set_queue_disk_bytes(&self, limit: Option<u64>) {
+        self.backend.set_queue_disk_bytes(limit);
+    }
+
+    pub(super) fn set_sys_interval(&self, interval: Option<Duration>) {
+        self.frontend.set_sys_interval(interval);
+    }
+
+    pub(super) fn set_spans(&self, sink: Option<SpanSink>) {
+        self.frontend.set_spans(sink);
+    }
+
+    pub(super) fn door(&self) -> Door {
+        self.frontend.door()
+    }
+
+    pub(super) fn views(&self) -> (FrontendView, BackendView) {
+        (self.frontend.view(), self.backend.view())
+    }
+
+    /// Reads the broker's figures; must not block.
+    pub(super) fn figures(&self) -> impl Fn() -> Figures + Send + Sync + use<> {
+        let (frontend, partitions) = (self.frontend.totals(), self.backend.counters_by_partition());
+        let (disk_full, queue_disk_full) = (self.backend.is_disk_full(), self.backend.is_queue_disk_full());
+        let queue_disk_bytes = self.backend.queue_disk_usage();
+        move || Figures {
+            frontend: frontend(),
+            partitions: partitions(),
+            queue_disk_bytes: queue_disk_bytes(),
+            is_disk_full: disk_full(),
+            is_queue_disk_full: queue_disk_full(),
+        }
+    }
+
+    /// Has every worker and every partition answer a question.
+    pub(super) fn progress(&self) -> impl AsyncFn() -> Result<(), NoProgress> + Send + 'static + use<> {
+        let (frontend, backend) = self.views();
+        async move || {
+            frontend.clients(ClientQuery { limit: 1, ..ClientQuery::default() }).await?;
+            backend.sessions(&SessionQuery { limit: 1, ..SessionQuery::default() }).await?;
+            Ok(())
         }
     }
 
     /// Tells whether every part of the broker is at work.
-    pub(crate) fn is_running(&self) -> impl Fn() -> bool + Send + Sync + 'static {
+    pub(super) fn is_running(&self) -> impl Fn() -> bool + Send + Sync + 'static + use<> {
         self.backend.is_running()
     }
 
     /// Stops accepting, says goodbye to clients, lets the backend finish and sync its log: in this order.
-    pub(crate) fn drain(self, deadline: Instant) -> Drained {
+    pub(super) fn drain(self, deadline: Instant) -> Drained {
         let Self { frontend, backend } = self;
         let draining = thread::spawn(move || {
             frontend.stop();
@@ -124,13 +194,6 @@ impl Broker {
         }
         Drained::Whole
     }
-}
-
-fn listeners(sockets: Sockets, tls: ServerTls) -> Vec<Listener> {
-    let secured = Protocol::MqttTls(Arc::new(move |hello| tls.configuration(hello)));
-    let protocols = [(sockets.mqtt, Protocol::Mqtt), (sockets.mqtts, secured), (sockets.ws, Protocol::WebSocket)];
-    let listener = |(socket, protocol): (Option<_>, _)| Some(Listener { socket: socket?, protocol });
-    protocols.into_iter().filter_map(listener).collect()
 }
 
 fn limits(clients: &ClientLimits) -> Limits {

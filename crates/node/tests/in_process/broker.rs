@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use auth::{EnhancedMethod, EnhancedMethods, Policy};
 use backend::{Backend, Durability};
-use frontend::{Frontend, Limits, Listener, PartitionLink, Protocol, Settings};
+use frontend::{Framing, Frontend, Limits, Listener, PartitionLink, Protocol, Settings, SysSettings};
 use link::mailbox;
 
 pub struct Broker {
@@ -32,7 +32,11 @@ impl Broker {
         socket.set_nonblocking(true).expect("a socket that does not block");
         let address = socket.local_addr().expect("its address");
         let frontend = Frontend::start(Settings {
-            listeners: vec![Listener { socket, protocol: Protocol::Mqtt }],
+            listeners: vec![Listener {
+                name: "mqtt".into(),
+                socket,
+                protocol: Protocol { framing: Framing::Mqtt, tls: None },
+            }],
             limits: Limits {
                 session_expiry: u32::MAX,
                 message_expiry: None,
@@ -44,7 +48,8 @@ impl Broker {
                 queue_length: 0,
             },
             back_pressure_bytes: 48 << 20,
-            sys: None,
+            sys: SysSettings { interval: None, version: String::new(), partitions: Box::new(backend.counters()) },
+            spans: None,
             policy: Policy::open(),
             methods: EnhancedMethods::new(methods),
             answers: vec![answers],

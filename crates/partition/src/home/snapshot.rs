@@ -129,8 +129,8 @@ impl Reported {
 
 impl StoredWill {
     fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let will = Self { delay: r.u32()?, expiry: r.option(Reader::u32)?, message: r.blob()?.into() };
-        Message::parse(&will.message)?;
-        Ok(will)
+        let (delay, expiry, message) = (r.u32()?, r.option(Reader::u32)?, r.blob()?);
+        let payload = Message::parse(message)?.payload.len() as u32;
+        Ok(Self { delay, expiry, message: message.into(), payload })
     }
 }

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use crate::address::{Owner, SessionSlot};
 use crate::command::{SessionKind, SubscriptionOptions};
-use crate::slots::split_share;
+use crate::slots::{has_wildcards, split_share};
 
 use super::resolved::{Grant, GroupId, OwnMessages, Resolved, ShareGroup, Target};
 use super::subscribers::{Subscriber, Subscribers};
@@ -161,13 +161,7 @@ impl Index {
     }
 
     pub(super) fn text(&self, key: FilterKey) -> String {
-        match key {
-            FilterKey::Plain(id) => match &self.filters[id as usize].text {
-                Text::Exact(text) => text.to_string(),
-                Text::Wildcards(place) => self.wildcards.text(*place),
-            },
-            FilterKey::Group(GroupId(id)) => self.groups[id as usize].name.to_string(),
-        }
+        self.with_text(key, str::to_owned)
     }
 
     pub(super) fn options(&self, slot: SessionSlot, key: FilterKey) -> Option<SubscriptionOptions> {
@@ -176,6 +170,43 @@ impl Index {
             FilterKey::Group(GroupId(id)) => &self.groups[id as usize].members,
         };
         subscribers.get(slot)?.options()
+    }
+
+    /// Calls `with` with the filter as it was written.
+    pub(super) fn with_text<T>(&self, key: FilterKey, with: impl FnOnce(&str) -> T) -> T {
+        match key {
+            FilterKey::Plain(id) => match &self.filters[id as usize].text {
+                Text::Exact(text) => with(text),
+                Text::Wildcards(place) => with(&self.wildcards.text(*place)),
+            },
+            FilterKey::Group(GroupId(id)) => with(&self.groups[id as usize].name),
+        }
+    }
+
+    /// The filters that match a topic, and the groups with such filters.
+    pub(super) fn matching(&self, topic: &str) -> Vec<FilterKey> {
+        let mut plain = Vec::new();
+        plain.extend(self.find_exact(topic));
+        self.wildcards.matches(topic, &mut |id| plain.push(id));
+        let groups = plain.iter().flat_map(|id| &self.filters[*id as usize].groups).flat_map(|groups| &groups.ids);
+        let groups = groups.map(|id| FilterKey::Group(GroupId(*id)));
+        groups.chain(plain.iter().map(|id| FilterKey::Plain(*id))).collect()
+    }
+
+    /// Who has subscribed to a filter, from a session slot on, ascending.
+    pub(super) fn subscribers(
+        &self,
+        key: FilterKey,
+        from: SessionSlot,
+    ) -> impl Iterator<Item = (SessionSlot, &Arc<str>, SubscriptionOptions)> {
+        let subscribers = match key {
+            FilterKey::Plain(id) => &self.filters[id as usize].subscribers,
+            FilterKey::Group(GroupId(id)) => &self.groups[id as usize].members,
+        };
+        subscribers.iter_from(from).filter_map(|subscriber| {
+            let receiver = self.receivers.get(subscriber.session().0 as usize)?.as_ref()?;
+            Some((subscriber.session(), &receiver.client_id, subscriber.options()?))
+        })
     }
 
     pub(super) fn group(&self, name: &str) -> Option<ShareGroup> {
@@ -199,9 +230,9 @@ impl Index {
                 out.groups.push(self.share_group(*group));
             }
         }
-        let queued =
-            |target: &Target| target.kind == SessionKind::Persistent && target.grant.qos > mqtt::QoS::AtMostOnce;
-        out.needs_partition = out.targets.iter().any(queued) || out.groups.iter().any(|group| group.has_persistent);
+        out.queues = out.targets.iter().filter(|target| target.queues()).count();
+        out.queues += out.groups.iter().filter(|group| group.has_persistent).count();
+        out.needs_partition = out.queues > 0;
     }
 
     fn resolve_targets(&self, matching: &[u32], out: &mut Resolved) {
@@ -332,8 +363,4 @@ impl Text {
             Self::Wildcards(_) => unreachable!("the table holds exact filters only"),
         }
     }
-}
-
-fn has_wildcards(filter: &str) -> bool {
-    filter.bytes().any(|byte| byte == b'+' || byte == b'#')
 }

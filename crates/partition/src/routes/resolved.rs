@@ -20,6 +20,8 @@ pub struct Resolved {
     /// Whether a message of QoS 1 or 2 has to go through the partition: a persistent session subscribed with QoS 1 or
     /// 2, or a shared group has a persistent member. Then the partition serves all of `groups`.
     pub needs_partition: bool,
+    /// Sessions and groups in whose queues a message of QoS 1 or 2 may have to stand.
+    pub(crate) queues: usize,
 }
 
 impl Resolved {
@@ -31,6 +33,7 @@ impl Resolved {
         self.targets.clear();
         self.groups.clear();
         self.needs_partition = false;
+        self.queues = 0;
     }
 }
 
@@ -77,6 +80,17 @@ impl Target {
             OwnMessages::None => None,
             OwnMessages::Granted(grant) => Some(grant),
         }
+    }
+
+    /// Whether a message of QoS 1 or 2 goes into the session's queue.
+    pub(super) fn queues(&self) -> bool {
+        self.kind == SessionKind::Persistent && self.grant.qos > QoS::AtMostOnce
+    }
+
+    /// Whether one that `publisher` has sent does.
+    pub(crate) fn queues_from(&self, publisher: &str) -> bool {
+        let grant = self.grant_for(publisher).filter(|grant| grant.qos > QoS::AtMostOnce);
+        self.kind == SessionKind::Persistent && grant.is_some()
     }
 
     pub(super) fn merge(&mut self, options: SubscriptionOptions) {

@@ -55,12 +55,22 @@ impl Subscribers {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Subscriber> {
-        let list = match self {
+        self.list().iter().filter(|subscriber| !subscriber.is_vacant())
+    }
+
+    /// Those of sessions from `session` on.
+    pub(super) fn iter_from(&self, session: SessionSlot) -> impl Iterator<Item = &Subscriber> {
+        let list = self.list();
+        let from = list.partition_point(|subscriber| subscriber.session < session);
+        list[from..].iter().filter(|subscriber| !subscriber.is_vacant())
+    }
+
+    fn list(&self) -> &[Subscriber] {
+        match self {
             Self::None => &[],
             Self::One(one) => std::slice::from_ref(one),
-            Self::Many(crowd) => crowd.list.as_slice(),
-        };
-        list.iter().filter(|subscriber| !subscriber.is_vacant())
+            Self::Many(crowd) => &crowd.list,
+        }
     }
 
     pub(super) fn get(&self, session: SessionSlot) -> Option<&Subscriber> {

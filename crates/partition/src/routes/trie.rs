@@ -132,14 +132,15 @@ impl Trie {
 
     /// Calls `found` with every filter that matches, in an order that depends on the filters alone.
     pub(super) fn matches(&self, topic: &str, found: &mut impl FnMut(u32)) {
-        // MQTT-4.7.2-1: a filter that begins with a wildcard does not match a topic that begins with `$`.
-        let wildcards = !topic.starts_with('$');
-        self.walk(ROOT, Some(topic), wildcards, found);
+        self.walk(ROOT, Some(topic), mqtt::literal_levels(topic), found);
     }
 
-    /// As deep as the topic has levels, which `mqtt::MAX_LEVELS` bounds.
-    fn walk(&self, node: u32, rest: Option<&str>, wildcards: bool, found: &mut impl FnMut(u32)) {
+    /// As deep as the topic has levels, which `mqtt::MAX_LEVELS` bounds. No wildcard stands for the first `literal` levels
+    /// of `rest`.
+    fn walk(&self, node: u32, rest: Option<&str>, literal: usize, found: &mut impl FnMut(u32)) {
         let here = self.node(node);
+        let wildcards = literal == 0;
+        let below = literal.saturating_sub(1);
         if wildcards && here.rest != NONE {
             found(here.rest);
         }
@@ -156,10 +157,10 @@ impl Trie {
         if here.literal_children > 0
             && let Some(child) = self.child(node, level)
         {
-            self.walk(child, rest, true, found);
+            self.walk(child, rest, below, found);
         }
         if wildcards && here.plus != NONE {
-            self.walk(here.plus, rest, true, found);
+            self.walk(here.plus, rest, below, found);
         }
     }
 
@@ -245,6 +246,18 @@ mod tests {
     }
 
     #[test]
+    fn wildcards_do_not_find_the_self_check() {
+        let mut trie = Trie::default();
+        let filters = ["#", "azedge/#", "azedge/dmqtt/+", "azedge/dmqtt/+/#", "azedge/dmqtt/selftest/#", "+/+/+/+"];
+        for (number, filter) in filters.iter().enumerate() {
+            trie.insert(filter, number as u32);
+        }
+        assert_eq!(found(&trie, "azedge/dmqtt/selftest/0"), [4]);
+        assert_eq!(found(&trie, "azedge/dmqtt/selftest"), [4]);
+        assert_eq!(found(&trie, "azedge/dmqtt/selftests/0"), [0, 1, 3, 5]);
+    }
+
+    #[test]
     fn what_is_removed_leaves_nothing_behind() {
         let mut trie = Trie::default();
         let places: Vec<_> = FILTERS.iter().enumerate().map(|(i, filter)| trie.insert(filter, i as u32)).collect();
@@ -261,9 +274,11 @@ mod tests {
         #[test]
         fn the_trie_and_plain_matching_agree(
             filters in prop::collection::btree_set("(\\$?[ab]|\\+|)(/([ab]|\\+|)){0,3}(/#)?", 0..20),
-            topic in "\\$?[ab]?(/[ab]?){0,4}",
+            below_self_check in prop::collection::btree_set("(azedge|\\+)(/(dmqtt|\\+)(/(selftest|\\+)(/[ab])?)?)?(/#)?", 0..8),
+            topic in "\\$?[ab]?(/[ab]?){0,4}|azedge/dmqtt/(selftest|a)(/[ab]){0,2}",
         ) {
             prop_assume!(!topic.is_empty());
+            let filters = filters.into_iter().chain(below_self_check).collect::<std::collections::BTreeSet<_>>();
             let filters: Vec<_> = filters.into_iter().filter(|filter| !filter.is_empty()).collect();
             let mut trie = Trie::default();
             for (number, filter) in filters.iter().enumerate() {

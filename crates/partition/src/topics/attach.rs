@@ -1,7 +1,7 @@
 //! `Attach`, `Detach`: a session's connection begins and ends; also what the death of a frontend means here.
 
 use crate::address::{Epoch, Owner, SessionSlot, Tag};
-use crate::command::{Attach, SessionKind};
+use crate::command::{Attach, QueueLimit, SessionKind};
 use crate::effect::Reply;
 use crate::effects::Effects;
 use crate::moment::Moment;
@@ -24,7 +24,18 @@ impl Topics {
             Admission::Unknown => self.new_session(command.client_id, command.epoch, SessionKind::Persistent),
             Admission::Refused(epoch) => return out.reply(command.owner, Reply::Refused { tag: Tag(0), epoch }),
         };
+        if let Some(limit) = command.queue_limit {
+            self.set_limit(slot, limit, at);
+        }
         self.attach_slot(slot, command.owner, command.window, at, out);
+    }
+
+    /// Before the queue is handed over, so that what is dropped is not among it.
+    pub(super) fn set_limit(&mut self, slot: SessionSlot, limit: QueueLimit, at: Moment) {
+        let backlog = self.sessions.get_mut(slot).and_then(|session| session.backlog.as_mut());
+        if let Some(backlog) = backlog {
+            backlog.set_limit(limit.length, slot, at, &mut self.store);
+        }
     }
 
     pub(super) fn is_persistent(&self, slot: SessionSlot) -> bool {

@@ -39,6 +39,8 @@ pub(crate) struct Backlog {
     /// In the owner's hands.
     pub(crate) in_flight: u64,
     pub(crate) in_flight_bytes: u64,
+    /// Encoded messages that the queue refers to.
+    pub(crate) bytes: u64,
     /// `None` where there never was one: few have it, and it is large.
     pub(crate) limit: Option<Box<Limit>>,
     /// It stands in the store's list of those that have changed.
@@ -88,6 +90,7 @@ impl Backlog {
     /// `entry.link` has been counted.
     pub(crate) fn enqueue(&mut self, entry: QueueEntry, line: Line, at: Moment, store: &mut Store, out: &mut Effects) {
         store.entered(&entry);
+        self.bytes += u64::from(entry.body.len);
         let number = self.queue.push(entry.arrived_at(at.now));
         self.waiting += 1;
         self.note(line.session, store);
@@ -132,6 +135,7 @@ impl Backlog {
                 if !entry.is_received() {
                     store.body_released(entry);
                     self.in_flight_bytes -= u64::from(entry.body.len);
+                    self.bytes -= u64::from(entry.body.len);
                     entry.set_received();
                 }
                 if let Some(owner) = line.owner {
@@ -202,6 +206,7 @@ impl Backlog {
     fn remove(&mut self, number: u64, session: SessionSlot, store: &mut Store) {
         if let Some((entry, watch)) = self.queue.remove(number) {
             store.left(&entry);
+            self.bytes -= u64::from(entry.body.len);
             if !entry.is_pushed() {
                 self.waiting -= 1;
                 self.note(session, store);

@@ -23,8 +23,9 @@ impl Topics {
 
     pub(super) fn end_session(&mut self, slot: SessionSlot, at: Moment, out: &mut Effects) {
         let Some(mut session) = self.sessions.remove(slot) else { return };
-        for filter in session.filters {
-            self.routes.remove(slot, filter);
+        for filter in std::mem::take(&mut session.filters) {
+            let text = self.routes.remove(slot, filter);
+            self.tally.remove(&mut session, &text);
         }
         self.routes.remove_session(slot);
         let walks = self.walks.range((slot, Arc::from(""))..).take_while(|((of, _), _)| *of == slot);

@@ -12,7 +12,7 @@ use crate::properties::partition_value;
 use crate::routes::{Grant, ShareGroup, Target};
 
 use super::Topics;
-use super::queue::QueueEntry;
+use super::queue::{QueueEntry, Sharing};
 use super::release::Arrival;
 use super::retained::Kept;
 use super::sessions::Sessions;
@@ -23,6 +23,7 @@ use super::store::Store;
 struct Passing<'m> {
     message: &'m Message<'m>,
     body: BodyRef,
+    sharing: Sharing,
     scope: Scope,
     at: Moment,
 }
@@ -56,7 +57,8 @@ impl Topics {
         if command.message.retain {
             self.retain(&command.message, body);
         }
-        self.route(publisher, Passing { message: &command.message, body, scope: command.scope, at }, out)
+        let sharing = Sharing::Others;
+        self.route(publisher, Passing { message: &command.message, body, sharing, scope: command.scope, at }, out)
     }
 
     /// An empty payload removes the topic's message (MQTT-3.3.1-6) and is not kept itself (MQTT-3.3.1-7).
@@ -65,7 +67,7 @@ impl Topics {
             self.retained.remove(message.topic)
         } else {
             self.store.live.add(body.index);
-            self.retained.set(message.topic, Kept { body, qos: message.qos, expires: message.expires })
+            self.retained.set(message.topic, Kept::of(message, body))
         };
         if let Some(old) = old {
             self.store.live.remove(old.body.index);
@@ -73,10 +75,14 @@ impl Topics {
     }
 
     /// Whether any subscription matched.
-    fn route(&mut self, publisher: &str, passing: Passing<'_>, out: &mut Effects) -> bool {
+    fn route(&mut self, publisher: &str, mut passing: Passing<'_>, out: &mut Effects) -> bool {
         let message = passing.message;
         let Self { cache, routes, sessions, store, rounds, .. } = self;
         let resolved = cache.resolve(message.topic, routes);
+        // A retained message may come into more queues later.
+        if resolved.queues <= 1 && !message.retain {
+            passing.sharing = Sharing::Alone;
+        }
         let mut matched = false;
         for target in &resolved.targets {
             if let Some(grant) = target.grant_for(publisher) {
@@ -119,7 +125,7 @@ impl Topics {
             self.store.totals.orphaned += 1;
             return false;
         };
-        let passing = Passing { message, body, scope: Scope::Everyone, at };
+        let passing = Passing { message, body, sharing: Sharing::Alone, scope: Scope::Everyone, at };
         deliver_shared(group, member, &passing, key, &mut self.sessions, &mut self.store, out);
         true
     }
@@ -173,7 +179,7 @@ fn deliver(
         Some(backlog) if queued => {
             let link = store.links.add(&grant.subscription_ids, None);
             let entry = QueueEntry::new(passing.body, qos, message.expires).with_retain(retain).with_link(link);
-            backlog.enqueue(entry, line, passing.at, store, out);
+            backlog.enqueue(entry.with_sharing(passing.sharing), line, passing.at, store, out);
         }
         _ => {
             if let Some(owner) = line.owner {
@@ -203,6 +209,7 @@ fn deliver_shared(
         Some(backlog) if is_queued(member, qos) => {
             let link = store.links.add(&grant.subscription_ids, Some(&group.name));
             let entry = QueueEntry::new(passing.body, qos, message.expires).with_retain(retain);
+            let entry = entry.with_sharing(passing.sharing);
             backlog.enqueue(entry.with_link(link).with_key(key), line, passing.at, store, out);
         }
         _ => {

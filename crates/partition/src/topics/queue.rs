@@ -23,6 +23,7 @@ const RETAIN: u32 = 1 << 1;
 const PUSHED: u32 = 1 << 2;
 const RECEIVED: u32 = 1 << 3;
 const DEAD: u32 = 1 << 4;
+const SHARED: u32 = 1 << 5;
 const KEY_SHIFT: u32 = 8;
 
 /// One message for one session, 32 bytes.
@@ -58,6 +59,11 @@ impl QueueEntry {
         self
     }
 
+    pub(crate) fn with_sharing(mut self, sharing: Sharing) -> Self {
+        self.flags |= if sharing == Sharing::Others { SHARED } else { 0 };
+        self
+    }
+
     /// `key` of 24 bits; 0 is none.
     pub(crate) fn with_key(mut self, key: u32) -> Self {
         self.flags |= key << KEY_SHIFT;
@@ -78,7 +84,8 @@ impl QueueEntry {
 
     /// A new entry for the same message.
     pub(crate) fn for_another(self, qos: QoS, link: LinkId) -> Self {
-        let flags = (self.flags & (RETAIN | u32::MAX << KEY_SHIFT)) | if qos == QoS::ExactlyOnce { QOS_2 } else { 0 };
+        let flags =
+            (self.flags & (RETAIN | SHARED | u32::MAX << KEY_SHIFT)) | if qos == QoS::ExactlyOnce { QOS_2 } else { 0 };
         Self { link, flags, ..self }
     }
 
@@ -88,6 +95,10 @@ impl QueueEntry {
 
     pub(crate) fn retain(&self) -> bool {
         self.flags & RETAIN != 0
+    }
+
+    pub(crate) fn sharing(&self) -> Sharing {
+        if self.flags & SHARED != 0 { Sharing::Others } else { Sharing::Alone }
     }
 
     pub(crate) fn key(&self) -> u32 {
@@ -134,6 +145,13 @@ impl QueueEntry {
     pub(crate) fn from_bits(body: BodyRef, link: LinkId, (flags, expires, arrived): (u32, u32, u32)) -> Self {
         Self { body, link, expires, flags: flags & !DEAD, arrived }
     }
+}
+
+/// Whether other entries may refer to the same body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sharing {
+    Alone,
+    Others,
 }
 
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use crate::effects::Effects;
 use crate::moment::Moment;
 
 use super::Topics;
-use super::queue::QueueEntry;
+use super::queue::{QueueEntry, Sharing};
 use super::retained::{Kept, Registration};
 
 /// A read of retained messages for one subscription.
@@ -106,6 +106,7 @@ impl Topics {
                 Some(backlog) if direct.qos > QoS::AtMostOnce => {
                     let link = self.store.links.add(&direct.subscription_ids, None);
                     let entry = QueueEntry::new(kept.body, direct.qos, kept.expires).with_retain(true).with_link(link);
+                    let entry = entry.with_sharing(Sharing::Others);
                     backlog.enqueue(entry, line, at, &mut self.store, out);
                 }
                 _ => {

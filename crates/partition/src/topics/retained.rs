@@ -7,7 +7,9 @@ use std::sync::Arc;
 use mqtt::QoS;
 
 use crate::address::{BodyRef, Timestamp};
+use crate::message::Message;
 use crate::moment::Moment;
+use crate::view::{self, RetainedView};
 
 /// One step of a read takes at most this many messages,
 const STEP_MESSAGES: usize = 256;
@@ -21,10 +23,30 @@ const STEP_TOPICS: usize = 1024;
 pub(crate) struct Kept {
     pub(crate) body: BodyRef,
     pub(crate) qos: QoS,
+    /// Bytes of its payload.
+    pub(crate) payload: u32,
     pub(crate) expires: Option<Timestamp>,
 }
 
+const _: () = assert!(size_of::<Kept>() == 40);
+
 impl Kept {
+    pub(crate) fn of(message: &Message<'_>, body: BodyRef) -> Self {
+        let payload = message.payload.len() as u32;
+        Self { body, qos: message.qos, payload, expires: message.expires }
+    }
+
+    fn view(&self, topic: &Arc<str>) -> RetainedView {
+        let payload_bytes = self.payload.into();
+        RetainedView { topic: Arc::clone(topic), qos: self.qos, payload_bytes, expires: self.expires }
+    }
+
+    /// What a snapshot of the first form tells of the payload's length: properties are counted with it.
+    pub(crate) fn payload_at_most(topic: &str, body: BodyRef, expires: Option<Timestamp>) -> u32 {
+        let beside = Message { topic, qos: QoS::AtMostOnce, retain: true, expires, properties: &[], payload: &[] };
+        body.len.saturating_sub(beside.encoded_len() as u32)
+    }
+
     /// Whether it was set by a command after the one at `registered`.
     fn is_after(&self, registered: Registration) -> bool {
         (self.body.index, self.body.offset) > (registered.index, registered.position)
@@ -54,6 +76,7 @@ pub(crate) struct Retained {
     topics: BTreeMap<Arc<str>, Kept>,
     expiring: BTreeSet<(Timestamp, Arc<str>)>,
     bytes: u64,
+    payload_bytes: u64,
 }
 
 /// What one step of a read has found.
@@ -74,11 +97,16 @@ impl Retained {
         self.bytes
     }
 
+    pub(crate) fn payload_bytes(&self) -> u64 {
+        self.payload_bytes
+    }
+
     /// Sets or replaces (MQTT-3.3.1-5); the message that was there.
     pub(crate) fn set(&mut self, topic: &str, kept: Kept) -> Option<Kept> {
         let old = self.remove(topic);
         let topic: Arc<str> = topic.into();
         self.bytes += size(&topic, &kept);
+        self.payload_bytes += u64::from(kept.payload);
         if let Some(at) = kept.expires {
             self.expiring.insert((at, Arc::clone(&topic)));
         }
@@ -89,6 +117,7 @@ impl Retained {
     pub(crate) fn remove(&mut self, topic: &str) -> Option<Kept> {
         let (topic, kept) = self.topics.remove_entry(topic)?;
         self.bytes -= size(&topic, &kept);
+        self.payload_bytes -= u64::from(kept.payload);
         if let Some(at) = kept.expires {
             self.expiring.remove(&(at, topic));
         }
@@ -131,6 +160,34 @@ impl Retained {
         slice
     }
 
+    /// Reads on from `after` in the order of topics, those that match the filter or all.
+    pub(crate) fn list(
+        &self,
+        filter: Option<&str>,
+        after: Option<&str>,
+        limit: usize,
+        now: Timestamp,
+    ) -> view::Slice<RetainedView> {
+        let mut slice = view::Slice::default();
+        for (looked, (topic, kept)) in self.candidates(filter.unwrap_or("#"), after).enumerate() {
+            if looked == view::SLICE || slice.items.len() == limit {
+                return slice;
+            }
+            slice.more = Some(Arc::clone(topic));
+            if filter.is_none_or(|filter| mqtt::matches(filter, topic)) && !kept.is_expired(now) {
+                slice.items.push(kept.view(topic));
+            }
+        }
+        slice.more = None;
+        slice
+    }
+
+    /// The topic's message, and where its body is.
+    pub(crate) fn find(&self, topic: &str, now: Timestamp) -> Option<(RetainedView, BodyRef)> {
+        let (topic, kept) = self.topics.get_key_value(topic).filter(|(_, kept)| !kept.is_expired(now))?;
+        Some((kept.view(topic), kept.body))
+    }
+
     /// The topics that begin like the filter, up to its first wildcard.
     fn candidates(&self, filter: &str, after: Option<&str>) -> impl Iterator<Item = (&Arc<str>, &Kept)> {
         let prefix = literal_prefix(filter);
@@ -163,7 +220,7 @@ mod tests {
     use super::*;
 
     fn kept(index: u64, len: u32) -> Kept {
-        Kept { body: BodyRef { index, offset: 20, len }, qos: QoS::AtMostOnce, expires: None }
+        Kept { body: BodyRef { index, offset: 20, len }, qos: QoS::AtMostOnce, payload: len, expires: None }
     }
 
     fn read_all(retained: &Retained, filter: &str, registered: u64) -> (Vec<u64>, usize) {

@@ -23,6 +23,8 @@ pub(crate) struct Session {
     pub(crate) window: u16,
     /// In the order of the subscriptions.
     pub(crate) filters: Vec<FilterKey>,
+    /// How many of them have wildcards.
+    pub(crate) wildcards: u32,
     /// Of persistent sessions.
     pub(crate) backlog: Option<Box<Backlog>>,
     /// Incoming QoS 2 publishes that are not released, ascending.
@@ -38,6 +40,7 @@ impl Session {
             owner: None,
             window: 1,
             filters: Vec::new(),
+            wildcards: 0,
             backlog: (kind == SessionKind::Persistent).then(Box::default),
             incoming: Vec::new(),
         }

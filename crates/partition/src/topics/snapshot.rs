@@ -8,6 +8,8 @@ use crate::address::{BodyRef, Epoch, PartitionId, SessionSlot, Timestamp};
 use crate::command::SessionKind;
 use crate::effect::SubscriptionIds;
 use crate::routes::FilterKey;
+use crate::slots::SlotTable;
+use crate::snapshot::Form;
 use crate::wire::{DecodeError, Reader, Write};
 
 use super::Topics;
@@ -53,8 +55,8 @@ impl Topics {
         out.u64(totals.orphaned);
     }
 
-    pub(crate) fn read(id: PartitionId, partitions: u16, r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let mut topics = Self::new(id, partitions);
+    pub(crate) fn read(id: PartitionId, slots: SlotTable, form: Form, r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let mut topics = Self::new(id, slots);
         let mut slots = Vec::new();
         for slot in (0..r.u32()?).map(SessionSlot) {
             slots.push(r.option(|r| topics.read_session(slot, r))?);
@@ -64,7 +66,7 @@ impl Topics {
             let group = topics.routes.group(r.text()?).ok_or(DecodeError::Inconsistent("the name of a group"))?;
             topics.rounds.set(group.id, r.u32()?);
         }
-        topics.read_retained_topics(r)?;
+        topics.read_retained_topics(form, r)?;
         for _ in 0..r.varint()? {
             topics.walks.insert((r.session()?, r.text()?.into()), Walk::read(r)?);
         }
@@ -119,6 +121,7 @@ impl Topics {
                 return Err(DecodeError::Inconsistent("the filters of a session"));
             }
             session.filters.push(registered.key);
+            self.tally.add(&mut session, filter);
             if let FilterKey::Group(group) = registered.key {
                 self.rounds.set(group, 0);
             }
@@ -142,17 +145,24 @@ impl Topics {
             out.text(topic);
             out.body(kept.body);
             out.u8(kept.qos as u8);
+            out.varint(kept.payload.into());
             out.option(kept.expires, |out, at| out.u64(at.0));
         }
     }
 
-    fn read_retained_topics(&mut self, r: &mut Reader<'_>) -> Result<(), DecodeError> {
+    fn read_retained_topics(&mut self, form: Form, r: &mut Reader<'_>) -> Result<(), DecodeError> {
         for _ in 0..r.varint()? {
             let topic = r.text()?;
             let body = r.body()?;
             let qos = r.u8()?;
             let qos = QoS::try_from(qos).map_err(|_| DecodeError::Value(qos.into(), "QoS"))?;
-            let kept = Kept { body, qos, expires: r.option(Reader::timestamp)? };
+            let payload = match form {
+                Form::First => None,
+                Form::Second => Some(r.varint_u32()?),
+            };
+            let expires = r.option(Reader::timestamp)?;
+            let payload = payload.unwrap_or_else(|| Kept::payload_at_most(topic, body, expires));
+            let kept = Kept { body, qos, payload, expires };
             self.store.live.add(body.index);
             if self.retained.set(topic, kept).is_some() {
                 return Err(DecodeError::Inconsistent("the topics of retained messages"));
@@ -221,6 +231,7 @@ impl Backlog {
             backlog.queue.skip_to(number);
             let entry = read_entry(&mut previous, store, r)?;
             store.entered(&entry);
+            backlog.bytes += u64::from(entry.body.len);
             backlog.queue.push(entry);
             if !entry.is_pushed() {
                 backlog.waiting += 1;

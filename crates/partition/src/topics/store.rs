@@ -6,6 +6,7 @@ use crate::address::SessionSlot;
 use crate::identifiers::Identifiers;
 use crate::live::Live;
 
+use super::bodies::Bodies;
 use super::links::Links;
 use super::queue::{QueueEntry, Watch};
 
@@ -13,6 +14,7 @@ use super::queue::{QueueEntry, Watch};
 #[derive(Debug)]
 pub(crate) struct Store {
     pub(crate) live: Live,
+    pub(crate) bodies: Bodies,
     pub(crate) links: Links,
     pub(crate) identifiers: Identifiers,
     pub(crate) totals: Totals,
@@ -36,6 +38,7 @@ impl Store {
     pub(crate) fn new(identifiers: Identifiers) -> Self {
         Self {
             live: Live::default(),
+            bodies: Bodies::default(),
             links: Links::default(),
             identifiers,
             totals: Totals::default(),
@@ -50,6 +53,7 @@ impl Store {
         if !entry.is_received() {
             self.totals.queued_bytes += u64::from(entry.body.len);
             self.live.add(entry.body.index);
+            self.bodies.add(entry);
         }
     }
 
@@ -57,6 +61,7 @@ impl Store {
     pub(crate) fn body_released(&mut self, entry: &QueueEntry) {
         self.totals.queued_bytes -= u64::from(entry.body.len);
         self.live.remove(entry.body.index);
+        self.bodies.remove(entry);
     }
 
     /// An entry has left its queue.

@@ -29,6 +29,7 @@ impl Topics {
             && !registered.existed
         {
             session.filters.push(registered.key);
+            self.tally.add(session, command.filter);
         }
         if let FilterKey::Group(group) = registered.key
             && registered.new_group
@@ -49,11 +50,8 @@ impl Topics {
 
     /// Takes over the connection's owner, window and limit.
     fn settle(&mut self, slot: SessionSlot, command: &Subscribe<'_>, at: Moment, out: &mut Effects) {
-        let Some(session) = self.sessions.get_mut(slot) else { return };
-        if let Some(backlog) = &mut session.backlog {
-            backlog.set_limit(command.queue_limit.length, slot, at, &mut self.store);
-        }
-        if session.owner != Some(command.owner) {
+        self.set_limit(slot, command.queue_limit, at);
+        if self.sessions.get(slot).is_some_and(|session| session.owner != Some(command.owner)) {
             self.attach_slot(slot, command.owner, command.window, at, out);
         }
     }

@@ -27,6 +27,7 @@ impl Topics {
         self.walks.remove(&(slot, command.filter.into()));
         let Some(session) = self.sessions.get_mut(slot) else { return };
         session.filters.retain(|filter| *filter != key);
+        self.tally.remove(session, command.filter);
         if let Some(backlog) = &mut session.backlog
             && command.filter.starts_with("$share/")
         {

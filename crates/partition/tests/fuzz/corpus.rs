@@ -47,7 +47,7 @@ pub fn states() -> Vec<State> {
         .flat_map(|state| Frames::new(&state.next))
         .map(|frame| frame.unwrap().bytes[4] & 0x7f)
         .collect();
-    assert!(kinds.iter().copied().eq(1..=18), "every kind of command is there: {kinds:?}");
+    assert!(kinds.iter().copied().eq(1..=19), "every kind of command is there: {kinds:?}");
     life.states
 }
 
@@ -123,7 +123,9 @@ impl Cluster {
             self.open(n, n == 3);
             for partition in self.slots.all().iter() {
                 let (client_id, epoch) = (CLIENTS[n], self.epochs[n]);
-                self.run(partition, &[Command::Attach(Attach { owner: owner(n), client_id, epoch, window: 3 })]);
+                let queue_limit = (n == 3).then_some(QueueLimit { length: 2 });
+                let attach = Attach { owner: owner(n), client_id, epoch, window: 3, queue_limit };
+                self.run(partition, &[Command::Attach(attach)]);
             }
         }
         self.now += 60_000;

@@ -1,9 +1,11 @@
 //! The same log makes the same state and the same effects, from its beginning and from any snapshot.
 
+use mqtt::QoS;
 use partition::*;
 use proptest::prelude::*;
 
-use crate::random::{Driver, Op, ops};
+use crate::harness::{message, publish};
+use crate::random::{Driver, Op, TOPICS, ops};
 
 fn new() -> Partition {
     Partition::new(PartitionId(0), SlotTable::even(1))
@@ -93,6 +95,18 @@ proptest! {
     }
 
     #[test]
+    fn bodies_of_queues_are_counted_once(ops in ops(120)) {
+        let mut machine = live(&ops).machine;
+        for topic in TOPICS {
+            machine.run(&publish("p", Message { retain: true, ..message(topic, "", QoS::AtMostOnce) }));
+        }
+        // Without retained messages, only queues refer to bodies.
+        let bytes: u64 = machine.partition.live_bodies(u64::MAX).iter().map(|body| u64::from(body.len)).sum();
+        let counters = machine.partition.counters();
+        prop_assert_eq!((counters.retained, counters.queued_distinct_bytes), (0, bytes));
+    }
+
+    #[test]
     fn a_damaged_snapshot_is_refused_or_read_but_never_a_panic(
         ops in ops(40),
         at in any::<prop::sample::Index>(),
@@ -102,6 +116,8 @@ proptest! {
         prop_assert!(Partition::restore(&bytes[..at.index(bytes.len())]).is_err());
         // Checksums catch what is damaged; here only the version and the ends are looked at.
         bytes[0] = byte;
-        prop_assert_eq!(Partition::restore(&bytes).is_ok(), byte == SNAPSHOT_VERSION);
+        // Bytes of one version may be read as another where they do not differ.
+        prop_assert!(Partition::restore(&bytes).is_err() || byte == SNAPSHOT_VERSION || byte == 1);
+        prop_assert!(byte != SNAPSHOT_VERSION || Partition::restore(&bytes).is_ok());
     }
 }

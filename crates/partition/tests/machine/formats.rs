@@ -94,9 +94,14 @@ fn commands_of_the_session_home() {
 fn commands_of_the_topic_home() {
     let (owner, client_id, epoch, tag) = (OWNER, "c", EPOCH, Tag(6));
     check(
-        &Command::Attach(Attach { owner, client_id, epoch, window: 9 }),
+        &Command::Attach(Attach { owner, client_id, epoch, window: 9, queue_limit: None }),
         6,
         &format!("{OWNER_BYTES} 0100 63 {EPOCH_BYTES} 0900"),
+    );
+    check(
+        &Command::Attach(Attach { owner, client_id, epoch, window: 9, queue_limit: Some(QueueLimit { length: 5 }) }),
+        19,
+        &format!("{OWNER_BYTES} 0100 63 {EPOCH_BYTES} 0900 0500000000000000"),
     );
     check(&Command::Detach(Detach { client_id, epoch }), 7, &format!("0100 63 {EPOCH_BYTES}"));
     let queue_limit = QueueLimit { length: 5 };

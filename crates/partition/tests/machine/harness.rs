@@ -183,7 +183,13 @@ impl Client {
     }
 
     pub fn attach(&self, window: u16) -> Command<'_> {
-        Command::Attach(Attach { owner: self.owner, client_id: &self.id, epoch: self.epoch, window })
+        Command::Attach(Attach { owner: self.owner, client_id: &self.id, epoch: self.epoch, window, queue_limit: None })
+    }
+
+    /// With the client's limit.
+    pub fn attach_limited(&self, window: u16) -> Command<'_> {
+        let queue_limit = Some(QueueLimit { length: self.limit });
+        Command::Attach(Attach { owner: self.owner, client_id: &self.id, epoch: self.epoch, window, queue_limit })
     }
 
     pub fn detach(&self) -> Command<'_> {

@@ -2,6 +2,7 @@
 
 mod delivery;
 mod determinism;
+mod earlier;
 mod exactly_once;
 mod formats;
 mod harness;

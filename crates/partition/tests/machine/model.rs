@@ -15,7 +15,7 @@ const EXPIRY: u64 = 200;
 
 #[derive(Clone, Debug)]
 enum Op {
-    Connect { client: usize, clean: bool, window: u16 },
+    Connect { client: usize, clean: bool, window: u16, limit: u64 },
     Close(usize),
     Subscribe { client: usize, filter: usize, options: SubscriptionOptions },
     Unsubscribe { client: usize, filter: usize },
@@ -27,8 +27,8 @@ enum Op {
 fn ops() -> impl Strategy<Value = Vec<Op>> {
     let client = || 0..3_usize;
     let op = prop_oneof![
-        3 => (client(), prop::bool::weighted(0.15), 1..5_u16)
-            .prop_map(|(client, clean, window)| Op::Connect { client, clean, window }),
+        3 => (client(), prop::bool::weighted(0.15), 1..5_u16, prop::sample::select(vec![0, 0, 2, 5]))
+            .prop_map(|(client, clean, window, limit)| Op::Connect { client, clean, window, limit }),
         2 => client().prop_map(Op::Close),
         4 => (client(), 0..FILTERS.len(), subscription_options())
             .prop_map(|(client, filter, options)| Op::Subscribe { client, filter, options }),
@@ -101,14 +101,20 @@ impl Session {
         self.owed.push(owed);
         // In hands first come first: an entry is only handed over when all before it are.
         let seen = self.push(now);
+        self.trim();
+        seen
+    }
+
+    fn trim(&mut self) {
         while self.limit > 0 && self.owed.iter().filter(|owed| !owed.sent).count() > self.limit {
             let oldest = self.owed.iter().position(|owed| !owed.sent).expect("some wait");
             self.owed.remove(oldest);
         }
-        seen
     }
 
-    fn attach(&mut self, now: u64) -> Vec<Seen> {
+    fn attach(&mut self, limit: u64, now: u64) -> Vec<Seen> {
+        self.limit = limit as usize;
+        self.trim();
         self.owed.iter_mut().for_each(|owed| owed.in_hand = false);
         self.push(now)
     }
@@ -163,7 +169,10 @@ impl World {
     fn step(&mut self, op: &Op) {
         let now = self.machine.now;
         match op {
-            Op::Connect { client, clean, window } => self.connect(*client, *clean, *window),
+            Op::Connect { client, clean, window, limit } => {
+                self.clients[*client].limit = *limit;
+                self.connect(*client, *clean, *window);
+            }
             Op::Close(client) => {
                 if self.sessions[*client].connected {
                     let connection = self.clients[*client].clone();
@@ -221,8 +230,8 @@ impl World {
             self.run(&connection.touch(PartitionSet(1)));
         } else {
             self.sessions[client].registered = true;
-            let expected = self.sessions[client].attach(self.machine.now);
-            let seen = self.run(&connection.attach(window));
+            let expected = self.sessions[client].attach(connection.limit, self.machine.now);
+            let seen = self.run(&connection.attach_limited(window));
             assert_eq!(seen[client], expected);
         }
     }

@@ -21,6 +21,7 @@ pub enum Op {
         expiry: u32,
         will: Option<(u32, usize, bool)>,
         window: u16,
+        limit: Option<u64>,
     },
     Close {
         client: usize,
@@ -89,9 +90,12 @@ pub fn ops(len: usize) -> impl Strategy<Value = Vec<Op>> {
     let topic = || 0..TOPICS.len();
     let expiry = || prop::sample::select(vec![0, 20, 1000, u32::MAX]);
     let will = prop::option::of((0..30_u32, topic(), any::<bool>()));
+    let limit = prop::option::of(prop::sample::select(vec![0, 2, 10]));
     let op = prop_oneof![
-        4 => (client(), prop::bool::weighted(0.2), expiry(), will, 1..6_u16)
-            .prop_map(|(client, clean, expiry, will, window)| Op::Connect { client, clean, expiry, will, window }),
+        4 => (client(), prop::bool::weighted(0.2), expiry(), will, 1..6_u16, limit)
+            .prop_map(|(client, clean, expiry, will, window, limit)| {
+                Op::Connect { client, clean, expiry, will, window, limit }
+            }),
         2 => (client(), any::<bool>()).prop_map(|(client, publish_will)| Op::Close { client, publish_will }),
         6 => (client(), 0..FILTERS.len(), subscription_options(), prop::sample::select(vec![0, 0, 3]))
             .prop_map(|(client, filter, options, limit)| Op::Subscribe { client, filter, options, limit }),
@@ -135,9 +139,7 @@ impl Driver {
 
     pub fn step(&mut self, op: &Op) {
         match op {
-            Op::Connect { client, clean, expiry, will, window } => {
-                self.connect(*client, *clean, *expiry, *will, *window)
-            }
+            Op::Connect { .. } => self.connect(op),
             Op::Close { client, publish_will } => {
                 if let Some(connection) = self.connected[*client].take() {
                     self.run(&connection.close(*publish_will));
@@ -186,7 +188,8 @@ impl Driver {
         }
     }
 
-    fn connect(&mut self, client: usize, clean: bool, expiry: u32, with: Option<(u32, usize, bool)>, window: u16) {
+    fn connect(&mut self, op: &Op) {
+        let Op::Connect { client, clean, expiry, will: with, window, limit } = *op else { return };
         self.connections += 1;
         let mut connection = Client::new(CLIENTS[client], self.connections);
         connection.window = window;
@@ -197,7 +200,9 @@ impl Driver {
         (connection.epoch, connection.kind) = (opened.epoch, opened.kind);
         self.connected[client] = Some(connection.clone());
         if opened.touched.contains(PartitionId(0)) {
-            self.run(&connection.attach(window));
+            connection.limit = limit.unwrap_or_default();
+            let attach = if limit.is_some() { connection.attach_limited(window) } else { connection.attach(window) };
+            self.run(&attach);
         } else {
             self.run(&connection.touch(PartitionSet(1)));
         }

@@ -1,0 +1,171 @@
+//! Questions to one partition's thread, and how it answers them: one bounded step each.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use partition::{
+    BatchBuilder, BodyRef, Command, FilterWish, Found, Holding, Message, MessageProperties, Origin, Publish,
+    RetainedView, Scope, SessionKind, SessionRecord, Slice, SubscriptionPlace, SubscriptionSearch, Timestamp,
+};
+use replica::solo::Solo;
+use tokio::sync::oneshot;
+
+use super::query::Presence;
+use super::record::RetainedMessage;
+
+/// Questions that may wait for one partition; who asks more waits too, until its deadline.
+pub(crate) const CALLS: usize = 64;
+
+/// Who has asked. Gone when the deadline has passed.
+pub(crate) type Reply<T> = oneshot::Sender<T>;
+
+/// A question.
+pub(crate) enum Call {
+    Sessions(SessionStep, Reply<Slice<SessionRecord>>),
+    Session(Arc<str>, Reply<Option<SessionRecord>>),
+    /// For each client id.
+    Holdings(Vec<Arc<str>>, Reply<Vec<Holding>>),
+    SubscriptionsOf(ClientsStep, Reply<Found<(usize, usize)>>),
+    SubscriptionsTo(FiltersStep, Reply<Found<SubscriptionPlace>>),
+    Retained(RetainedStep, Reply<Slice<RetainedView>>),
+    RetainedMessage(String, Reply<Result<Option<RetainedMessage>, String>>),
+    DeleteRetained(String, Reply<Deletion>),
+}
+
+/// What became of a retained message that was to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Deletion {
+    Done,
+    NotThere,
+    DiskFull,
+}
+
+/// Sessions whose home this is, behind `after`.
+#[derive(Clone, Debug)]
+pub(crate) struct SessionStep {
+    pub after: Option<Arc<str>>,
+    pub prefix: Arc<str>,
+    pub limit: usize,
+    pub kind: Option<SessionKind>,
+    pub presence: Option<Presence>,
+}
+
+/// Which subscriptions are wanted, and how many.
+#[derive(Clone, Debug)]
+pub(crate) struct Search {
+    pub filter: Option<String>,
+    pub topic: Option<String>,
+    /// Client id and filter.
+    pub after: Option<(Arc<str>, String)>,
+    pub limit: usize,
+}
+
+/// Subscriptions of some clients, one client after the other.
+#[derive(Clone, Debug)]
+pub(crate) struct ClientsStep {
+    pub clients: Vec<Arc<str>>,
+    pub search: Arc<Search>,
+    /// The client to begin with, and how many of its subscriptions are left.
+    pub from: (usize, usize),
+}
+
+/// Subscriptions to the filters that are wanted.
+#[derive(Clone, Debug)]
+pub(crate) struct FiltersStep {
+    pub search: Arc<Search>,
+    pub from: Option<SubscriptionPlace>,
+}
+
+/// Retained messages behind the topic `after`.
+#[derive(Clone, Debug)]
+pub(crate) struct RetainedStep {
+    pub after: Option<Arc<str>>,
+    pub filter: Option<Arc<str>>,
+    pub limit: usize,
+}
+
+impl Search {
+    fn parts(&self) -> SubscriptionSearch<'_> {
+        let wish = match (&self.filter, &self.topic) {
+            (Some(filter), _) => FilterWish::Written(filter),
+            (None, Some(topic)) => FilterWish::Matching(topic),
+            (None, None) => FilterWish::Any,
+        };
+        let after = self.after.as_ref().map(|(client_id, filter)| (&**client_id, &**filter));
+        SubscriptionSearch { wish, after, limit: self.limit }
+    }
+}
+
+impl SessionStep {
+    fn wants(&self, session: &SessionRecord) -> bool {
+        let presence = if session.owner.is_some() { Presence::Connected } else { Presence::Away };
+        self.kind.is_none_or(|kind| kind == session.kind) && self.presence.is_none_or(|wanted| wanted == presence)
+    }
+}
+
+/// What is left to do after an answer.
+pub(crate) enum Left {
+    Nothing,
+    /// A batch of commands to be run, and whom to tell when it has been.
+    Batch(Bytes, Reply<Deletion>),
+}
+
+/// Answers a question.
+pub(crate) fn answer(call: Call, replica: &mut Solo, now: Timestamp) -> Left {
+    let state = replica.partition();
+    // Nobody waits any more where a send fails.
+    match call {
+        Call::Sessions(step, reply) => {
+            let slice = state.sessions(step.after.as_deref(), &step.prefix, step.limit, |session| step.wants(session));
+            let _ = reply.send(slice);
+        }
+        Call::Session(client_id, reply) => {
+            let _ = reply.send(state.session(&client_id));
+        }
+        Call::Holdings(clients, reply) => {
+            let holdings = clients.iter().map(|client_id| state.holding(client_id).unwrap_or_default());
+            let _ = reply.send(holdings.collect());
+        }
+        Call::SubscriptionsOf(step, reply) => {
+            let clients = step.clients.iter().map(|client_id| &**client_id);
+            let _ = reply.send(state.subscriptions_of(clients, step.search.parts(), step.from));
+        }
+        Call::SubscriptionsTo(step, reply) => {
+            let _ = reply.send(state.subscriptions_to(step.search.parts(), step.from.as_ref()));
+        }
+        Call::Retained(step, reply) => {
+            let slice = state.retained_messages(step.filter.as_deref(), step.after.as_deref(), step.limit, now);
+            let _ = reply.send(slice);
+        }
+        Call::RetainedMessage(topic, reply) => {
+            let found = state.retained_message(&topic, now);
+            let _ = reply.send(found.map(|(view, body)| retained_message(replica, view, body)).transpose());
+        }
+        Call::DeleteRetained(topic, reply) => match state.retained_message(&topic, now) {
+            None => _ = reply.send(Deletion::NotThere),
+            Some(_) if replica.is_disk_full() => _ = reply.send(Deletion::DiskFull),
+            Some(_) => return Left::Batch(deletion(&topic), reply),
+        },
+    }
+    Left::Nothing
+}
+
+fn retained_message(replica: &mut Solo, view: RetainedView, body: BodyRef) -> Result<RetainedMessage, String> {
+    let stored = replica.stored(body).map_err(|error| error.to_string())?;
+    let message = Message::parse(&stored).map_err(|error| error.to_string())?;
+    let properties = MessageProperties::parse(message.properties);
+    let payload = stored.slice_ref(message.payload);
+    Ok(RetainedMessage { view, properties, payload })
+}
+
+/// The empty retained publish that removes a topic's message (MQTT-3.3.1-6), as a client would send it.
+fn deletion(topic: &str) -> Bytes {
+    let mut batch = BatchBuilder::new();
+    batch.push(&Command::Publish(Publish {
+        reply: None,
+        origin: Origin::Client { client_id: "", exactly_once: None },
+        scope: Scope::Everyone,
+        message: Message::removal_of(topic),
+    }));
+    batch.take()
+}

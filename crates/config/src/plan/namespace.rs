@@ -1,0 +1,29 @@
+//! The namespace that resources are in.
+
+use crate::EffectiveValue;
+use crate::Origin;
+use crate::reading::{Reading, Spot};
+use crate::resource::Resources;
+
+/// Where Azure IoT Operations is, unless somebody says otherwise.
+const DEFAULT: &str = "azure-iot-operations";
+
+/// The first namespace that the Broker or a BrokerListener says it is in. One process serves one.
+pub(super) fn settle(resources: &Resources, reading: &mut Reading) -> String {
+    let broker = resources.broker.iter().filter_map(|b| Some((b.namespace.as_deref()?, b.place(""))));
+    let listeners = resources.listeners.iter().filter_map(|l| Some((l.namespace.as_deref()?, l.place(""))));
+    let mut said: Vec<(&str, Spot)> = broker.chain(listeners).collect();
+    let (namespace, origin) = match said.first() {
+        Some((namespace, spot)) => ((*namespace).to_owned(), spot.origin()),
+        None => (DEFAULT.to_owned(), Origin::Default),
+    };
+    said.retain(|(other, _)| *other != namespace);
+    for (other, spot) in said {
+        let expected = format!(
+            "others are in the namespace {namespace}, and one process serves one; leave it out or give this one"
+        );
+        reading.refuse_at(&spot.moved(spot.line, "metadata.namespace"), format!("\"{other}\""), expected);
+    }
+    reading.values.push(EffectiveValue { path: "namespace".to_owned(), value: namespace.clone(), origin, note: None });
+    namespace
+}

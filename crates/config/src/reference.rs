@@ -1,0 +1,140 @@
+//! The reference pages of the resources, written from their types.
+
+mod page;
+
+use crate::resource::{BROKER, LISTENER};
+
+/// `docs/reference/broker.md`.
+pub fn broker_page() -> String {
+    page::written(&page::Page {
+        kind: "Broker",
+        introduction: BROKER_INTRODUCTION,
+        example: BROKER_EXAMPLE,
+        shape: &BROKER,
+    })
+}
+
+/// `docs/reference/broker-listener.md`.
+pub fn listener_page() -> String {
+    page::written(&page::Page {
+        kind: "BrokerListener",
+        introduction: LISTENER_INTRODUCTION,
+        example: LISTENER_EXAMPLE,
+        shape: &LISTENER,
+    })
+}
+
+const BROKER_INTRODUCTION: &str = "\
+The broker as a whole: API group `mqttbroker.iotoperations.azure.com`, versions `v1` and `v1beta1`. There is at most one, and its
+name is `default`; without one, everything is at its default. It is given as a manifest with `--resources FILE|DIR`, or as its
+properties alone, in JSON, with `--broker-config-file FILE`, as `az iot ops create` takes them: not both. A flag of the command
+line goes before a field; `causeway explain` tells where each value came from.";
+
+const LISTENER_INTRODUCTION: &str = "\
+Ports that clients connect to: API group `mqttbroker.iotoperations.azure.com`, versions `v1` and `v1beta1`. There may be several,
+also of one service type. Where there is none, MQTT is served on 127.0.0.1:1883, over TLS on 127.0.0.1:8883 and over WebSocket on
+127.0.0.1:8083. Where there is one, only what BrokerListeners say is served, and what `--mqtt`, `--mqtts` and `--ws` say
+explicitly. Two ports with one address are refused; port 0 is any free port.
+
+What a port is bound to: the address of `--bind`, if that is given; in a pod, every interface (`0.0.0.0`); elsewhere what
+`serviceType` says.
+
+Certificates of `Automatic` are kept in `tls/FOLDER` of the data directory, signed by the authority in `tls/ca.crt`, which
+clients have to trust. Besides what is asked for, they are valid for the names and addresses of the machine.";
+
+const BROKER_EXAMPLE: &str = "\
+apiVersion: mqttbroker.iotoperations.azure.com/v1
+kind: Broker
+metadata:
+  name: default
+  namespace: azure-iot-operations
+spec:
+  memoryProfile: Low
+  cardinality:
+    frontend:
+      replicas: 1
+      workers: 2
+    backendChain:
+      partitions: 2
+      redundancyFactor: 1
+  advanced:
+    clients:
+      maxSessionExpirySeconds: 282277
+      subscriberQueueLimit:
+        length: 1000
+        strategy: DropOldest
+  diagnostics:
+    logs:
+      level: info
+";
+
+const LISTENER_EXAMPLE: &str = "\
+apiVersion: mqttbroker.iotoperations.azure.com/v1
+kind: BrokerListener
+metadata:
+  name: plant
+  namespace: azure-iot-operations
+spec:
+  serviceType: LoadBalancer
+  ports:
+    - port: 8883
+      tls:
+        mode: Automatic
+        certManagerCertificateSpec:
+          issuerRef:
+            kind: ClusterIssuer
+            name: azure-iot-operations-aio-certificate-issuer
+          san:
+            dns: [broker.plant.example]
+    - port: 8443
+      protocol: WebSockets
+      tls:
+        mode: Manual
+        manual:
+          secretRef: plant-certificate
+";
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{BROKER_EXAMPLE, LISTENER_EXAMPLE, broker_page, listener_page};
+    use crate::{Host, Input, Object, ObjectKind, Plan, Text};
+
+    #[test]
+    fn the_pages_are_what_the_types_say() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference");
+        for (name, page) in [("broker.md", broker_page()), ("broker-listener.md", listener_page())] {
+            let path = folder.join(name);
+            if std::env::var_os("CAUSEWAY_BLESS").is_some() {
+                std::fs::create_dir_all(&folder).unwrap();
+                std::fs::write(&path, &page).unwrap();
+            }
+            let there = std::fs::read_to_string(&path).unwrap_or_default();
+            assert!(
+                there == page,
+                "docs/reference/{name} is stale; CAUSEWAY_BLESS=1 cargo test -p config writes it anew"
+            );
+        }
+    }
+
+    #[test]
+    fn the_examples_work() {
+        let text = |path: &str, text: &str| Text { path: path.to_owned(), bytes: text.as_bytes().to_vec() };
+        let pem = |label: &str| format!("-----BEGIN {label}-----\n").into_bytes();
+        let certificate = Object {
+            kind: ObjectKind::Secret,
+            name: "plant-certificate".to_owned(),
+            path: "secrets/plant-certificate".to_owned(),
+            entries: [("tls.crt".to_owned(), pem("CERTIFICATE")), ("tls.key".to_owned(), pem("PRIVATE KEY"))].into(),
+        };
+        let input = Input {
+            texts: vec![text("broker.yaml", BROKER_EXAMPLE), text("listener.yaml", LISTENER_EXAMPLE)],
+            objects: vec![certificate],
+            ..Input::default()
+        };
+        let plan = Plan::check(&input, &Host { cores: 4, remembered: None }).unwrap();
+        assert_eq!(plan.listeners.len(), 2);
+        assert!(plan.notices.is_empty(), "{:?}", plan.notices);
+    }
+}

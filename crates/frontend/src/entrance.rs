@@ -1,0 +1,49 @@
+//! Where connections come in: what they know of the listener that accepted them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use auth::Standing;
+
+use crate::settings::{Framing, Protocol};
+
+/// The name under which connections through memory are shown.
+const INTERNAL: &str = "internal";
+
+/// One listener, or memory; each of its connections refers to it.
+pub(crate) struct Entrance {
+    pub name: Arc<str>,
+    pub protocol: Protocol,
+    pub standing: Standing,
+    closed: AtomicBool,
+}
+
+impl Entrance {
+    pub fn of_listener(name: Arc<str>, protocol: Protocol) -> Self {
+        Self { name, protocol, standing: Standing::Client, closed: AtomicBool::new(false) }
+    }
+
+    /// For the broker's own connections.
+    pub fn internal() -> Self {
+        Self {
+            name: INTERNAL.into(),
+            protocol: Protocol { framing: Framing::Mqtt, tls: None },
+            standing: Standing::Internal,
+            closed: AtomicBool::new(false),
+        }
+    }
+
+    /// Who comes in from now on is sent away, handshakes that are under way included.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// Whether its connections are the broker's own, which no figure of clients counts.
+    pub fn is_internal(&self) -> bool {
+        self.standing == Standing::Internal
+    }
+}

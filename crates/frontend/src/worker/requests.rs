@@ -1,0 +1,76 @@
+//! What those who run the frontend ask of a worker while it works.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+
+use tokio::io::DuplexStream;
+
+use super::search::{self, Question};
+use super::{FromPeer, Worker};
+use crate::entrance::Entrance;
+use crate::fault::Fault;
+use crate::listener;
+use crate::listening::ListenError;
+use crate::settings::{Limits, Listener};
+use crate::spans::SpanSink;
+use crate::transport::Transport;
+
+/// Where the one who asked waits.
+pub(crate) type Waiter<T> = SyncSender<T>;
+
+pub(crate) enum Request {
+    SetLimits(Limits, Waiter<()>),
+    SetSpans(Option<SpanSink>),
+    /// To the first worker.
+    Listen(Listener, Waiter<Result<(), ListenError>>),
+    /// To the first worker; answered when the socket is closed.
+    Unlisten(Arc<str>, Waiter<Result<(), ListenError>>),
+    /// An entrance has been closed: its clients are to go.
+    SendAway(Arc<Entrance>),
+    /// A connection through memory.
+    Enter(DuplexStream),
+    Ask(Question),
+}
+
+impl Worker {
+    pub fn on_request(self: &Rc<Self>, request: Request) {
+        match request {
+            Request::SetLimits(limits, waiter) => {
+                self.limits.replace(Rc::new(limits));
+                answer(&waiter, ());
+            }
+            Request::SetSpans(sink) => self.tracer.set_sink(sink),
+            Request::Listen(listener, waiter) => answer(&waiter, self.listen(listener)),
+            Request::Unlisten(name, waiter) => self.unlisten(name, waiter),
+            Request::SendAway(entrance) => {
+                self.send_away(Fault::Administrative, |connection| Arc::ptr_eq(&connection.entrance, &entrance));
+            }
+            Request::Enter(stream) => {
+                let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+                listener::spawn(self, nowhere, Arc::clone(&self.internal), Transport::Memory(stream));
+            }
+            Request::Ask(question) => drop(tokio::task::spawn_local(search::answer(Rc::clone(self), question))),
+        }
+    }
+
+    fn unlisten(self: &Rc<Self>, name: Arc<str>, waiter: Waiter<Result<(), ListenError>>) {
+        let Some(accepting) = self.listening.take(&name) else {
+            return answer(&waiter, Err(ListenError::Unknown(name)));
+        };
+        let worker = Rc::clone(self);
+        tokio::task::spawn_local(async move {
+            let entrance = accepting.close().await;
+            for peer in &worker.peers {
+                peer.send_one(FromPeer::Request(Box::new(Request::SendAway(Arc::clone(&entrance)))));
+            }
+            answer(&waiter, Ok(()));
+        });
+    }
+}
+
+fn answer<T>(waiter: &Waiter<T>, answer: T) {
+    // Who no longer waits for it does not miss it.
+    let _ = waiter.try_send(answer);
+}

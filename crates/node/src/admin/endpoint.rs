@@ -1,0 +1,146 @@
+//! What every request is answered from.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+
+use axum::http::StatusCode;
+use config::SecretText;
+
+use super::access::{Access, Refusal, Request};
+use super::certificates::Certificates;
+use super::condition::{Condition, ReasonCode, Standing, Status};
+use super::health::Health;
+use super::problem::Problem;
+use super::source::{AdminSettings, AdminSource};
+use super::view::ViewError;
+use crate::configuration::ConfigurationReport;
+
+/// Shared by all requests; clones are the same.
+#[derive(Clone)]
+pub(super) struct Endpoint(Arc<Inside>);
+
+struct Inside {
+    settings: AdminSettings,
+    access: Access,
+    refused: [AtomicU64; Refusal::ALL.len()],
+}
+
+impl Endpoint {
+    pub(super) fn new(settings: AdminSettings) -> Self {
+        let access = Access::new(settings.token.clone(), settings.machine.as_deref());
+        Self(Arc::new(Inside { settings, access, refused: Default::default() }))
+    }
+
+    pub(super) fn set_token(&self, token: Option<SecretText>) {
+        self.0.access.set_token(token);
+    }
+
+    /// Checks who asks, and counts refusals.
+    pub(super) fn check(&self, request: &Request<'_>) -> Result<(), Problem> {
+        self.0.access.check(request).map_err(|refusal| {
+            self.0.refused[refusal as usize].fetch_add(1, Ordering::Relaxed);
+            refusal.problem()
+        })
+    }
+
+    /// Requests refused so far, by their reason.
+    pub(super) fn refused(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        Refusal::ALL.into_iter().map(|refusal| {
+            let count = self.0.refused[refusal as usize].load(Ordering::Relaxed);
+            (refusal.name(), count)
+        })
+    }
+
+    /// The running broker.
+    ///
+    /// # Errors
+    /// It does not run yet.
+    pub(super) fn running(&self) -> Result<&AdminSource, Problem> {
+        self.0.settings.source.source().ok_or_else(Problem::not_running)
+    }
+
+    pub(super) fn health(&self) -> &Health {
+        &self.0.settings.health
+    }
+
+    pub(super) fn configuration(&self) -> ConfigurationReport {
+        self.0.settings.configuration.report()
+    }
+
+    /// Looks at everything that makes up the broker's condition.
+    pub(super) fn look(&self) -> Standing {
+        let now = SystemTime::now();
+        let mut conditions: Vec<_> = self.health().stage_condition().into_iter().collect();
+        conditions.extend(configuration_conditions(&self.configuration()));
+        if let Some(source) = self.0.settings.source.source() {
+            conditions.extend(running_conditions(source, self.health().certificates(), now));
+        }
+        self.health().history().look(conditions, now)
+    }
+}
+
+fn configuration_conditions(report: &ConfigurationReport) -> impl Iterator<Item = Condition> {
+    let rejected = (!report.problems.is_empty()).then(|| Condition {
+        status: Status::Degraded,
+        reason: ReasonCode::ConfigurationRejected,
+        message: "the configuration as it is written was refused; the one before stays in effect".to_owned(),
+        problems: report.problems.clone(),
+    });
+    let pending = (!report.restart_pending.is_empty()).then(|| Condition {
+        status: Status::Available,
+        reason: ReasonCode::RestartPending,
+        message: "changes wait for the next start of the process".to_owned(),
+        problems: report.restart_pending.clone(),
+    });
+    rejected.into_iter().chain(pending)
+}
+
+fn running_conditions(source: &AdminSource, certificates: &Certificates, now: SystemTime) -> Vec<Condition> {
+    let (listeners, statuses) = ((source.listeners)(), (source.certificates)());
+    let mut conditions = certificates.conditions(&listeners, &statuses, now);
+    let failures = source.self_check.report().failures;
+    if let Some(first) = failures.first() {
+        conditions.push(Condition {
+            status: Status::Degraded,
+            reason: ReasonCode::BrokerProbeFailed,
+            message: first.clone(),
+            problems: failures,
+        });
+    }
+    let figures = (source.figures)();
+    if figures.is_disk_full {
+        conditions.push(Condition {
+            status: Status::Degraded,
+            reason: ReasonCode::DiskFull,
+            message: "publishes that need the disk are refused: free space where --data-dir is".to_owned(),
+            problems: Vec::new(),
+        });
+    }
+    if figures.is_queue_disk_full {
+        conditions.push(Condition {
+            status: Status::Degraded,
+            reason: ReasonCode::DiskBufferFull,
+            message: "publishes that would be queued are refused: the queues hold diskBackedMessageBuffer.maxSize"
+                .to_owned(),
+            problems: Vec::new(),
+        });
+    }
+    conditions
+}
+
+impl From<ViewError> for Problem {
+    fn from(error: ViewError) -> Self {
+        let status = match error {
+            ViewError::Late => StatusCode::GATEWAY_TIMEOUT,
+            ViewError::Stopped => StatusCode::SERVICE_UNAVAILABLE,
+            ViewError::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
+            ViewError::Cursor => {
+                let text = "there is no such place in this list";
+                return Self::not_found(text).at("query parameter after", text, "what the page before gave as next");
+            }
+            ViewError::Unreadable(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Self::new(status, error.to_string())
+    }
+}

@@ -1,0 +1,152 @@
+//! A running endpoint, and an HTTP client that is nothing but bytes.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use config::{EffectiveValue, Origin, SecretText};
+use identity::CertificateStatus;
+use serde_json::Value;
+
+use super::broker::{Broker, figures};
+use crate::admin::{Admin, AdminSettings, AdminSource, BrokerFigures, Framing, ListenerStatus, TlsMode};
+use crate::self_check::SelfCheckResults;
+
+pub(crate) struct Fixture {
+    pub(crate) admin: Admin,
+    pub(crate) address: SocketAddr,
+    pub(crate) settings: AdminSettings,
+    pub(crate) figures: Arc<Mutex<BrokerFigures>>,
+    pub(crate) certificates: Arc<Mutex<Vec<CertificateStatus>>>,
+    pub(crate) self_check: SelfCheckResults,
+}
+
+/// An answer, its header names in lower case.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) head: String,
+    pub(super) body: String,
+}
+
+/// An endpoint before its broker runs.
+pub(super) fn starting(token: Option<&str>) -> Fixture {
+    let settings = AdminSettings {
+        token: token.map(|token| SecretText::new(token.to_owned())),
+        machine: Some("Edge-7".to_owned()),
+        ..AdminSettings::default()
+    };
+    start(settings)
+}
+
+/// An endpoint with a running broker.
+pub(crate) fn running() -> Fixture {
+    let fixture = starting(None);
+    fixture.settings.configuration.started(SystemTime::UNIX_EPOCH);
+    fixture.run(Broker::default());
+    fixture
+}
+
+fn start(settings: AdminSettings) -> Fixture {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    Fixture {
+        admin: Admin::start(listener, settings.clone()).unwrap(),
+        address,
+        settings,
+        figures: Arc::new(Mutex::new(figures())),
+        certificates: Arc::default(),
+        self_check: SelfCheckResults::default(),
+    }
+}
+
+impl Fixture {
+    pub(super) fn run(&self, broker: Broker) {
+        let (figures, certificates) = (Arc::clone(&self.figures), Arc::clone(&self.certificates));
+        self.settings.source.provide(AdminSource {
+            view: Box::new(broker),
+            figures: Box::new(move || figures.lock().unwrap().clone()),
+            self_check: self.self_check.clone(),
+            listeners: Box::new(listeners),
+            certificates: Box::new(move || certificates.lock().unwrap().clone()),
+            effective: Box::new(effective),
+        });
+        self.settings.health.set_ready(|| true);
+    }
+
+    pub(super) fn raw(&self, request: &str) -> String {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        // A server that refuses a request early may close before all of it is written.
+        let _ = stream.write_all(request.as_bytes());
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        String::from_utf8(answer).unwrap()
+    }
+
+    /// A request with these header lines, each with its line end.
+    pub(super) fn ask(&self, method: &str, target: &str, headers: &str) -> Answer {
+        let answer = self.raw(&format!("{method} {target} HTTP/1.1\r\n{headers}\r\n"));
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Answer { status, head: head.to_owned(), body: body.to_owned() }
+    }
+
+    pub(super) fn get(&self, target: &str) -> Answer {
+        self.ask("GET", target, "Host: localhost\r\n")
+    }
+
+    pub(super) fn delete(&self, target: &str) -> Answer {
+        self.ask("DELETE", target, "Host: localhost\r\n")
+    }
+
+    /// What is answered with 200.
+    pub(super) fn json(&self, target: &str) -> Value {
+        let answer = self.get(target);
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")), "{answer:?}");
+        answer.json()
+    }
+
+    /// What is refused with this status.
+    pub(super) fn problem(&self, target: &str, status: u16) -> Value {
+        self.get(target).problem(status)
+    }
+}
+
+impl Answer {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    }
+
+    pub(super) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+
+    /// Checks that it is problem details with this status.
+    pub(super) fn problem(&self, status: u16) -> Value {
+        assert_eq!((self.status, self.header("content-type")), (status, Some("application/problem+json")), "{self:?}");
+        let problem = self.json();
+        assert_eq!((&problem["status"], &problem["type"]), (&status.into(), &"about:blank".into()));
+        assert!(!problem["title"].as_str().unwrap().is_empty() && !problem["detail"].as_str().unwrap().is_empty());
+        problem
+    }
+}
+
+fn listeners() -> Vec<ListenerStatus> {
+    let listener = |name: &str, port: u16, framing, tls| {
+        let address = ([127, 0, 0, 1], port).into();
+        ListenerStatus { name: name.to_owned(), address, framing, tls }
+    };
+    vec![
+        listener("default/18883", 18883, Framing::Mqtt, TlsMode::Automatic),
+        listener("own/8883", 8883, Framing::Mqtt, TlsMode::Manual),
+        listener("ws", 8083, Framing::WebSockets, TlsMode::None),
+    ]
+}
+
+fn effective() -> Vec<EffectiveValue> {
+    let (path, value) = ("Broker memoryProfile".to_owned(), "Medium".to_owned());
+    vec![EffectiveValue { path, value, origin: Origin::Default, note: None }]
+}

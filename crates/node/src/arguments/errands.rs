@@ -1,0 +1,62 @@
+//! What can be done instead of serving.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::BrokerFlags;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Errand {
+    /// Publishes messages to a broker, as mosquitto_pub does
+    #[command(name = "pub")]
+    Publish(Box<tools::publish::Arguments>),
+    /// Subscribes at a broker and prints what comes, as mosquitto_sub does
+    #[command(name = "sub")]
+    Subscribe(Box<tools::subscribe::Arguments>),
+    /// Sends a request and waits for its response, as mosquitto_rr does
+    #[command(name = "rr")]
+    Request(Box<tools::request::Arguments>),
+    /// Puts load on a broker and tells rates, delays, losses
+    #[command(name = "bench")]
+    Bench(Box<tools::bench::Arguments>),
+    /// Checks resource files without starting anything
+    ///
+    /// Prints every problem with its file, line and field, and ends with exit code 2 if there is one.
+    Check(Check),
+    /// Prints the effective configuration and where each value comes from
+    ///
+    /// Takes the flags of the broker and starts nothing. Contents of secrets are not printed.
+    Explain(Box<Explain>),
+    /// Makes a data directory with a corrupt log usable again: keeps what precedes the damage, moves the rest aside
+    ///
+    /// The broker must not be running. What was acknowledged after the damage is lost; a copy of the data directory, if
+    /// there is one, loses less. Damaged files are kept in a folder beside the log, whole.
+    Salvage(Salvage),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// Files, or folders whose *.yaml, *.yml and *.json are read; secrets may lie beside them as folders, secrets/NAME/KEY
+    #[arg(value_name = "PATH", required_unless_present = "broker_config_file")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// The properties of the Broker resource alone, as JSON, as `az iot ops create --broker-config-file` takes it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) broker_config_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    #[command(flatten)]
+    pub(crate) broker: BrokerFlags,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Salvage {
+    /// The broker's data directory [default: ./causeway-data]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Only this partition [default: every one that needs it]
+    #[arg(long, value_name = "N")]
+    pub(crate) partition: Option<u16>,
+}

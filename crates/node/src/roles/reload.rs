@@ -1,0 +1,139 @@
+//! Reading the configuration again: when, and what is said of it.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use config::{Change, Host, Plan, Problem};
+
+use super::running::Running;
+use crate::configuration::{Configuration, Told};
+use crate::reading::{Reading, Refused};
+use crate::sources::{Look, Watch};
+use crate::systemd;
+
+/// How often what is on disk is looked at.
+pub(super) const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How long after a good configuration could not be applied (a port that another program uses) it is tried again.
+const RETRY_AFTER: Duration = Duration::from_secs(10);
+
+/// What is needed to read the configuration again.
+pub(super) struct Reload {
+    pub(super) reading: Reading,
+    pub(super) host: Host,
+    pub(super) configuration: Configuration,
+    watch: Watch,
+    retry_at: Option<Instant>,
+}
+
+/// Why the configuration is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Occasion {
+    /// Somebody wants to know what comes of it.
+    Asked,
+    /// It was seen to have changed, or is tried again.
+    Noticed,
+}
+
+impl Reload {
+    /// Watches for other than what `watch` has taken.
+    pub(super) fn new(reading: Reading, host: Host, configuration: Configuration, watch: Watch) -> Self {
+        Self { reading, host, configuration, watch, retry_at: None }
+    }
+
+    /// Reads and applies at once, because somebody asked for it.
+    pub(super) fn now(&mut self, running: &mut Running) {
+        systemd::reloading();
+        if self.reading.sources.is_empty() {
+            tracing::warn!("nothing to read again: there is neither --resources nor --broker-config-file");
+        } else {
+            self.read(running, Occasion::Asked);
+        }
+        systemd::ready(&running.status(&self.configuration));
+    }
+
+    /// Looks for a change on disk that has settled, and for a change that is to be tried again.
+    pub(super) fn look(&mut self, running: &mut Running) {
+        if self.reading.sources.is_empty() {
+            return;
+        }
+        let due = match self.watch.look(self.reading.sources.signature()) {
+            Look::Settled => true,
+            Look::Changing => false,
+            Look::Same => self.retry_at.is_some_and(|at| Instant::now() >= at),
+        };
+        if due {
+            self.read(running, Occasion::Noticed);
+            systemd::status(&running.status(&self.configuration));
+        }
+    }
+
+    fn read(&mut self, running: &mut Running, occasion: Occasion) {
+        let (signature, plan) = self.reading.plan(&self.host);
+        self.watch.take(signature);
+        self.retry_at = None;
+        match plan {
+            Ok(plan) => self.apply(plan, running, occasion),
+            Err(Refused(problems)) => self.reject(problems, occasion),
+        }
+    }
+
+    fn apply(&mut self, plan: Plan, running: &mut Running, occasion: Occasion) {
+        let change = Change::between(running.plan(), &plan);
+        let waiting: Vec<String> = change.waits_for_restart.iter().map(ToString::to_string).collect();
+        if self.configuration.report().restart_pending != waiting {
+            waiting.iter().for_each(|waiting| tracing::warn!(waiting, "applies at the next start"));
+        }
+        if is_nothing(&change) {
+            tell_gone(&self.configuration.unchanged(waiting));
+            return;
+        }
+        let notices: Vec<_> = plan.notices.iter().filter(|notice| !running.plan().notices.contains(notice)).collect();
+        notices.iter().for_each(|notice| tracing::warn!("{notice}"));
+        match running.apply(plan.clone(), &change) {
+            Ok(()) => {
+                tell_gone(&self.configuration.applied(waiting, SystemTime::now()));
+                let names = |listeners: &[config::Listener]| -> Vec<String> {
+                    listeners.iter().map(|listener| listener.name.clone()).collect()
+                };
+                tracing::info!(
+                    opened = ?names(&change.listeners_added),
+                    closed = ?change.listeners_removed,
+                    certificates = ?names(&change.certificates),
+                    settings = ?change.settings,
+                    "the changed configuration is applied"
+                );
+            }
+            Err(problems) => {
+                self.retry_at = Some(Instant::now() + RETRY_AFTER);
+                self.reject(problems, occasion);
+            }
+        }
+    }
+
+    fn reject(&self, problems: Vec<Problem>, occasion: Occasion) {
+        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        let told = match occasion {
+            Occasion::Asked => {
+                self.configuration.rejected_on_request(problems.clone());
+                Told::New
+            }
+            Occasion::Noticed => self.configuration.rejected(problems.clone()),
+        };
+        if told == Told::New {
+            for problem in problems {
+                tracing::error!(problem, "the changed configuration is refused, the one before stays in effect");
+            }
+        }
+    }
+}
+
+fn is_nothing(change: &Change) -> bool {
+    let Change { listeners_removed, listeners_added, certificates, settings, waits_for_restart: _ } = change;
+    listeners_removed.is_empty() && listeners_added.is_empty() && certificates.is_empty() && settings.is_empty()
+}
+
+fn tell_gone(problems: &[String]) {
+    for problem in problems {
+        tracing::info!(problem, "gone: the configuration as written down is in effect again");
+    }
+}

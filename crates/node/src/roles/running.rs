@@ -1,0 +1,127 @@
+//! Everything that runs, and how it becomes what another plan says.
+
+use std::time::Instant;
+
+use config::{Change, Plan, Problem, Setting};
+
+use super::broker::{Broker, Drained};
+use super::doors::Doors;
+use super::shown::Shown;
+use crate::configuration::Configuration;
+use crate::data_dir::{DataDir, DataDirError};
+use crate::logging::Logging;
+use crate::self_check::SelfCheck;
+use crate::traces::Collector;
+
+/// The running parts, by what a change touches.
+pub(super) struct Running {
+    pub(super) plan: Plan,
+    pub(super) broker: Broker,
+    pub(super) doors: Doors,
+    pub(super) logging: Logging,
+    pub(super) traces: Collector,
+    pub(super) self_check: SelfCheck,
+    pub(super) shown: Shown,
+    pub(super) data_dir: DataDir,
+}
+
+impl Running {
+    /// What runs; parts that wait for a restart are as they were at the start.
+    pub(super) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Becomes what `new` says, by `change` from what runs. Whatever can go wrong is tried first: certificates are made ready and
+    /// sockets bound before anything is changed.
+    ///
+    /// Then, in this order: certificates are shown; limits, memory, intervals, self-check and traces are set, so that clients of
+    /// new listeners get the new ones; listeners are opened and closed; the log level.
+    ///
+    /// # Errors
+    /// Why it stays as it was.
+    pub(super) fn apply(&mut self, new: Plan, change: &Change) -> Result<(), Vec<Problem>> {
+        let mut ready = match self.doors.ready(&self.broker, &self.plan, &new, change) {
+            Ok(ready) => ready,
+            Err(problems) => {
+                self.keep_only_open_listeners();
+                return Err(problems);
+            }
+        };
+        self.doors.show_certificates(&mut ready);
+        for setting in &change.settings {
+            self.set(*setting, &new);
+        }
+        let problems = self.doors.switch(&self.broker, &new, ready);
+        self.plan = new.under(&self.plan);
+        self.keep_only_open_listeners();
+        match problems.is_empty() {
+            true => Ok(()),
+            false => Err(problems),
+        }
+    }
+
+    fn set(&mut self, setting: Setting, new: &Plan) {
+        match setting {
+            Setting::Clients => self.broker.set_limits(&new.clients),
+            Setting::Memory => self.broker.set_memory(new.memory),
+            Setting::QueueDisk => self.broker.set_queue_disk_bytes(new.queue_disk_bytes),
+            Setting::SysInterval => self.broker.set_sys_interval(new.sys_interval),
+            Setting::LogLevel => self.logging.set_level(new.log_level),
+            Setting::SelfCheck => self.self_check.set(new.self_check),
+            Setting::Traces => match self.traces.set(new.traces.as_ref()) {
+                Ok(sink) => {
+                    self.broker.set_spans(sink);
+                    self.self_check.set_self_tracing(new.traces.and_then(|traces| traces.self_tracing));
+                }
+                Err(error) => tracing::error!(%error, "traces stay as they were: the system gives no thread"),
+            },
+            // Another address is a change of listeners.
+            Setting::Admin => self.doors.admin.set_token(new.admin.as_ref().and_then(|admin| admin.token.clone())),
+        }
+    }
+
+    /// Has the plan say what is open, so that the next attempt opens the rest; tells other programs and people.
+    fn keep_only_open_listeners(&mut self) {
+        let addresses = self.doors.addresses();
+        self.plan.listeners.retain(|listener| addresses.contains_key(&listener.name));
+        self.plan.admin.take_if(|_| !addresses.contains_key(crate::sockets::ADMIN));
+        if let Err(error) = self.announce() {
+            tracing::warn!(%error, "other programs are not told where the broker listens");
+        }
+    }
+
+    /// Tells the API what is in effect, and other programs where this process listens.
+    ///
+    /// # Errors
+    /// The file for other programs cannot be written.
+    pub(super) fn announce(&self) -> Result<(), DataDirError> {
+        let addresses = self.doors.addresses();
+        self.shown.show(&self.plan, &addresses);
+        self.data_dir.announce_listeners(&addresses)
+    }
+
+    /// A line about what runs, for the service manager.
+    pub(super) fn status(&self, configuration: &Configuration) -> String {
+        let listening: Vec<String> =
+            self.doors.addresses().iter().map(|(name, address)| format!("{name} {address}")).collect();
+        let report = configuration.report();
+        let state = match (report.problems.is_empty(), report.restart_pending.is_empty()) {
+            (false, _) => "the configuration on disk is refused, the one before is in effect; ",
+            (true, false) => "a part of the configuration waits for a restart; ",
+            (true, true) => "",
+        };
+        format!("{state}listening: {}", listening.join(", "))
+    }
+
+    /// Says goodbye to clients and ends every part, broker first.
+    pub(super) fn end(self, deadline: Instant) -> Drained {
+        let Self { broker, doors, self_check, data_dir, .. } = self;
+        self_check.stop();
+        let drained = broker.drain(deadline);
+        doors.end();
+        if let Err(error) = data_dir.withdraw_listeners() {
+            tracing::warn!(%error, "other programs still find where the broker listened");
+        }
+        drained
+    }
+}

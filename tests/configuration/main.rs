@@ -1,0 +1,4 @@
+//! Resources: what each field does, how changes apply while clients are connected, what bad files do.
+
+mod live;
+mod swaps;

@@ -1,0 +1,1 @@
+//! pub, sub, rr and bench as a person runs them, against other brokers and ours.
