@@ -13,8 +13,11 @@ pub fn configuration_changes(samples: Samples) {
     resources.write("wrong.yaml", "apiVersion: mqttbroker.iotoperations.azure.com/v1\nkind: BrokerListener\n");
     moved(&broker, &["causeway_configuration_rejected", "causeway_configuration_changes_total{result=\"rejected\"}"]);
     resources.remove("wrong.yaml");
-    resources.broker(&format!("{QUIET}cardinality:\n  frontend:\n    replicas: 1\n    workers: 4\n  backendChain:\n    partitions: 3\n    redundancyFactor: 2\n    workers: 1\nadvanced:\n  clients:\n    maxKeepAliveSeconds: 100\n"));
-    moved(&broker, &["causeway_configuration_changes_total{result=\"applied\"}", "causeway_configuration_restart_pending"]);
+    resources.broker(&format!("{QUIET}advanced:\n  durability: Fsync\n  clients:\n    maxKeepAliveSeconds: 100\n"));
+    moved(
+        &broker,
+        &["causeway_configuration_changes_total{result=\"applied\"}", "causeway_configuration_restart_pending"],
+    );
     let rejected = value(&broker, "causeway_configuration_rejected");
     assert!(rejected.abs() < f64::EPSILON, "still {rejected} after the file is gone");
 }
@@ -61,7 +64,10 @@ pub fn restarts_are_counted(samples: Samples) {
     for count in 1..=2 {
         broker.restart();
         for sample in samples {
-            assert!((value(&broker, sample) - f64::from(count)).abs() < f64::EPSILON, "{sample} after {count} restarts");
+            assert!(
+                (value(&broker, sample) - f64::from(count)).abs() < f64::EPSILON,
+                "{sample} after {count} restarts"
+            );
         }
     }
 }

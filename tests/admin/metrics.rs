@@ -118,7 +118,10 @@ scenes! {
 
 /// What nothing from outside can make happen, and why.
 const NOT_FROM_OUTSIDE: &[(&str, &str)] = &[
-    ("aio_broker_authentication_failures", "no listener has a method of authentication that could fail to come to an end"),
+    (
+        "aio_broker_authentication_failures",
+        "no listener has a method of authentication that could fail to come to an end",
+    ),
     ("aio_broker_authorization_failures", "no listener has rules whose evaluation could fail"),
     (
         "aio_broker_message_delivery_check_total_timeouts",
@@ -161,7 +164,8 @@ fn the_reference_page_names_what_is_served() {
     let page = std::fs::read_to_string(&path).expect("docs/reference/metrics.md");
     let present = page.split("## Names that there are not").next().expect("a page");
     let rows = present.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
-    let is_metric = |name: &&str| ["aio_broker_", "causeway_", "process_"].iter().any(|prefix| name.starts_with(prefix));
+    let is_metric =
+        |name: &&str| ["aio_broker_", "causeway_", "process_"].iter().any(|prefix| name.starts_with(prefix));
     let written: BTreeSet<String> = rows.filter(is_metric).map(str::to_string).collect();
     assert_eq!(written, served(&checked()));
 }
@@ -210,10 +214,8 @@ fn labels_name_namespace_host_and_category() {
         let host = host.trim();
         format!("aio_broker_publishes_received{{ns=\"azure-iot-operations\",host=\"{host}\",category=\"{category}\"}}")
     };
-    let expected = [
-        format!("{} 1", series("line \\\"7\\\"\\\\west\\nnorth")),
-        format!("{} 2", series("uncategorized")),
-    ];
+    let expected =
+        [format!("{} 1", series("line \\\"7\\\"\\\\west\\nnorth")), format!("{} 2", series("uncategorized"))];
     eventually("both categories", || {
         let text = page(&broker);
         expected.iter().all(|line| text.lines().any(|found| found == line)).then_some(())
@@ -233,6 +235,7 @@ fn categories_are_bounded() {
         (value(&broker, "aio_broker_authentication_successes") >= 1_050.0).then_some(())
     });
     let text = page(&broker);
-    let own = text.lines().filter(|line| line.starts_with("aio_broker_publishes_received{") && line.contains("category "));
+    let own =
+        text.lines().filter(|line| line.starts_with("aio_broker_publishes_received{") && line.contains("category "));
     assert!((900..=1_000).contains(&own.count()), "{text}");
 }

@@ -79,7 +79,8 @@ pub fn the_disk_is_full(samples: Samples) {
     let filler = disk.fill(0);
     let payload = vec![7; 100_000];
     // QoS 0, retained: to be stored, and nobody is told that it cannot be.
-    let flood: Vec<u8> = (0..40).flat_map(|n| Publish::new(&format!("kept/{n}"), &payload).retained().encode(V)).collect();
+    let flood: Vec<u8> =
+        (0..40).flat_map(|n| Publish::new(&format!("kept/{n}"), &payload).retained().encode(V)).collect();
     let mut floods: Vec<Client> = (0..8).map(|_| broker.client(V)).collect();
     for client in &mut floods {
         client.send_until_stalled(&flood, patience() / 20);

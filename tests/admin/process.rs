@@ -16,7 +16,11 @@ pub fn what_runs(samples: Samples) {
         ("aio_broker_version", 1.0),
         ("causeway_build_info", 1.0),
     ] {
-        assert!((value(&broker, name) - expected).abs() < f64::EPSILON, "{name}: {} for {expected}", value(&broker, name));
+        assert!(
+            (value(&broker, name) - expected).abs() < f64::EPSILON,
+            "{name}: {} for {expected}",
+            value(&broker, name)
+        );
     }
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a clock after 1970");
     let ends = value(&broker, "causeway_certificate_expiry_timestamp_seconds{listener=\"mqtts\"}");
@@ -34,7 +38,11 @@ pub fn the_self_check_goes_well(samples: Samples) {
         ("aio_broker_unsubscribe_route_replication_correctness", 8.0),
         ("aio_broker_ping_correctness", 2.0),
     ] {
-        assert!((value(&broker, name) - routes).abs() < f64::EPSILON, "{name} is {} on {routes} routes", value(&broker, name));
+        assert!(
+            (value(&broker, name) - routes).abs() < f64::EPSILON,
+            "{name} is {} on {routes} routes",
+            value(&broker, name)
+        );
     }
     let sent = value(&broker, "aio_broker_message_delivery_check_total_messages_sent");
     assert!(sent >= 4.0, "{sent} messages on 4 routes");

@@ -52,9 +52,8 @@ pub fn what_expires(samples: Samples) {
 }
 
 pub fn what_cannot_be_delivered(samples: Samples) {
-    let (broker, _resources) = quiet(
-        "advanced:\n  clients:\n    subscriberQueueLimit:\n      length: 2\n      strategy: DropOldest\n",
-    );
+    let (broker, _resources) =
+        quiet("advanced:\n  clients:\n    subscriberQueueLimit:\n      length: 2\n      strategy: DropOldest\n");
     still(&broker, samples);
     let mut narrow = broker.connect(&Connect::fresh(V).props(Props::new().u32(prop::MAXIMUM_PACKET_SIZE, 100)));
     narrow.subscribe("large", 1);

@@ -8,11 +8,15 @@ use causeway_tests::{Broker, Connect, Props, Resources, Settings, Version, Will,
 /// A metric, perhaps with a label it must have: `name` or `name{label="value"}`.
 pub type Samples = &'static [&'static str];
 
-/// The sum of the series that a sample names.
+/// The sum of the series that a sample names, which must be there.
 pub fn value(broker: &Broker, sample: &str) -> f64 {
+    find(broker, sample).unwrap_or_else(|| panic!("/metrics has no {sample}"))
+}
+
+fn find(broker: &Broker, sample: &str) -> Option<f64> {
     let (name, labels) = sample.split_once('{').unwrap_or((sample, ""));
     let labels = labels.trim_end_matches('}');
-    http::metric(broker.admin(), name, labels).unwrap_or_else(|| panic!("/metrics has no {sample}"))
+    http::metric(broker.admin(), name, labels)
 }
 
 /// Nothing of this has happened yet.
@@ -34,7 +38,7 @@ pub fn stirred(broker: &Broker, samples: Samples, mut stir: impl FnMut()) {
     while !unseen.is_empty() {
         assert!(std::time::Instant::now() < end, "still 0: {unseen:?}\n{}", page(broker));
         stir();
-        unseen.retain(|sample| value(broker, sample) <= 0.0);
+        unseen.retain(|sample| find(broker, sample).is_none_or(|value| value <= 0.0));
     }
 }
 

@@ -74,7 +74,8 @@ impl Rounds {
     fn change(&self, round: usize) -> &'static str {
         match round % 5 {
             0 => {
-                self.resources.listener("third", &format!("serviceType: LoadBalancer\nports:\n- port: {}\n", self.third));
+                self.resources
+                    .listener("third", &format!("serviceType: LoadBalancer\nports:\n- port: {}\n", self.third));
                 "a listener more"
             }
             1 => {
@@ -86,7 +87,8 @@ impl Rounds {
                 "other limits and log level"
             }
             3 => {
-                let spec = format!("serviceType: LoadBalancer\nports:\n- port: {}\n  protocol: WebSockets\n", self.third);
+                let spec =
+                    format!("serviceType: LoadBalancer\nports:\n- port: {}\n  protocol: WebSockets\n", self.third);
                 self.resources.listener("third", &spec);
                 "another protocol"
             }

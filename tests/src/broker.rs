@@ -130,6 +130,9 @@ impl Broker {
         if self.settings.nobody {
             command.uid(65_534);
         }
+        if let Some(gate) = &self.settings.sync_gate {
+            gate.attach(&mut command);
+        }
         let both = log.try_clone().expect("a second handle of the log");
         command.stdin(Stdio::null()).stdout(log).stderr(both);
         let child = process::spawn(command).unwrap_or_else(|e| panic!("{} does not start: {e}", program.display()));

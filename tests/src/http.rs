@@ -46,7 +46,10 @@ pub fn request(address: SocketAddr, method: &str, path: &str, headers: &[(&str, 
     head.push_str("\r\n");
     socket.write_all(head.as_bytes()).ok()?;
     let mut answer = Vec::new();
-    socket.read_to_end(&mut answer).ok()?;
+    // A server that refuses what it has not read in full resets the connection behind its answer.
+    if socket.read_to_end(&mut answer).is_err() && answer.is_empty() {
+        return None;
+    }
     let answer = String::from_utf8_lossy(&answer).into_owned();
     let status = answer.split_whitespace().nth(1)?.parse().ok()?;
     let (head, body) = answer.split_once("\r\n\r\n")?;

@@ -24,6 +24,8 @@ pub struct Settings {
     pub admin: Option<String>,
     /// Variables of the broker's environment.
     pub environment: Vec<(String, String)>,
+    /// What its calls to sync files go through.
+    pub sync_gate: Option<crate::sync_gate::SyncGate>,
 }
 
 impl Default for Settings {
@@ -36,6 +38,7 @@ impl Default for Settings {
             nobody: false,
             admin: Some("127.0.0.1:0".into()),
             environment: Vec::new(),
+            sync_gate: None,
         }
     }
 }
@@ -80,6 +83,12 @@ impl Settings {
     /// Sets a variable of the broker's environment.
     pub fn variable(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    /// Has the broker sync its files through this gate.
+    pub fn sync_gate(mut self, gate: &crate::sync_gate::SyncGate) -> Self {
+        self.sync_gate = Some(gate.clone());
         self
     }
 

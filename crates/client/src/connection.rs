@@ -105,7 +105,11 @@ impl Client {
     ///
     /// # Errors
     /// The first layer that failed.
-    pub async fn connect(endpoint: &Endpoint, options: &Options, settings: Settings) -> Result<Connection, ConnectError> {
+    pub async fn connect(
+        endpoint: &Endpoint,
+        options: &Options,
+        settings: Settings,
+    ) -> Result<Connection, ConnectError> {
         Self::resume(endpoint, options, Session::new(settings)).await.map_err(|failed| failed.error)
     }
 
@@ -124,11 +128,7 @@ impl Client {
     ///
     /// # Errors
     /// CONNECT was refused or not answered, and the session as it was.
-    pub async fn over(
-        stream: impl Transport,
-        options: &Options,
-        mut session: Session,
-    ) -> Result<Connection, Failed> {
+    pub async fn over(stream: impl Transport, options: &Options, mut session: Session) -> Result<Connection, Failed> {
         let now = tokio::time::Instant::now().into_std();
         if let Err(error) = session.machine.connect(&options.connect, now) {
             return Err(Failed { error: error.into(), session });

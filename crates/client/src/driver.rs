@@ -317,9 +317,8 @@ impl<T: Transport> Driver<T> {
     /// The transport failed, perhaps behind a server's last words, which say why.
     async fn broken(&mut self, error: io::Error) {
         let Wire { reader, input, .. } = &mut self.wire;
-        let rest = async {
-            while input.len() < LAST_WORDS_BYTES && reader.read_buf(input).await.is_ok_and(|len| len > 0) {}
-        };
+        let rest =
+            async { while input.len() < LAST_WORDS_BYTES && reader.read_buf(input).await.is_ok_and(|len| len > 0) {} };
         timeout(FAREWELL, rest).await.ok();
         let Self { wire, session, .. } = self;
         session.machine.receive(&mut wire.input, Instant::now().into_std());

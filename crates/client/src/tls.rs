@@ -148,9 +148,7 @@ fn roots(options: &TlsOptions) -> Result<RootCertStore, TlsError> {
             }
             Authorities::File(path) => {
                 for certificate in files::certificates(path)? {
-                    store
-                        .add(certificate)
-                        .map_err(|reason| TlsError::Authority { path: path.clone(), reason })?;
+                    store.add(certificate).map_err(|reason| TlsError::Authority { path: path.clone(), reason })?;
                 }
             }
             Authorities::Folder(path) => {
@@ -160,4 +158,3 @@ fn roots(options: &TlsOptions) -> Result<RootCertStore, TlsError> {
     }
     if store.is_empty() { Err(TlsError::NoAuthorities) } else { Ok(store) }
 }
-

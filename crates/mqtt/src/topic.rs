@@ -29,7 +29,7 @@ pub enum TopicError {
     #[error("shared subscription is not `$share/{{name}}/{{filter}}`")]
     Share,
     /// A limit of this implementation: `MAX_LEVELS`.
-    #[error("topic has more than 128 levels")]
+    #[error("topic has more than {MAX_LEVELS} levels")]
     TooManyLevels,
 }
 

@@ -34,6 +34,8 @@ mod poller;
 mod process;
 mod progress;
 mod publisher;
+#[cfg(test)]
+mod rehearsal;
 mod report;
 mod runner;
 mod schedule;

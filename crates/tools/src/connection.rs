@@ -17,6 +17,8 @@ pub use tls::Tls;
 
 pub(crate) use endpoint::Target;
 pub(crate) use greeting::Greeting;
+use secret::Hidden;
+
 pub(crate) use property::{Command, PROPERTIES_HELP, PropertySet};
 
 /// Which broker, how, and as whom.
@@ -37,7 +39,7 @@ pub struct Connection {
         conflicts_with_all = ["host", "port", "ws"],
         help_heading = "Broker"
     )]
-    pub url: Option<String>,
+    pub(crate) url: Option<Hidden>,
     /// Connect by WebSocket, to this path [default path: /mqtt]
     #[arg(long, value_name = "PATH", num_args = 0..=1, default_missing_value = "/mqtt", help_heading = "Broker")]
     pub ws: Option<String>,
@@ -59,7 +61,7 @@ pub struct Connection {
     pub username: Option<String>,
     /// Password; others on this machine can see it here: prefer --password-file, or the variable CAUSEWAY_PASSWORD
     #[arg(short = 'P', long = "pw", value_name = "PASSWORD", help_heading = "Who you are")]
-    pub password: Option<String>,
+    pub(crate) password: Option<Hidden>,
     /// File that holds the password; a line end behind it is not part of it
     #[arg(long, value_name = "FILE", conflicts_with = "password", help_heading = "Who you are")]
     pub password_file: Option<PathBuf>,
@@ -125,3 +127,6 @@ pub struct Will {
     #[arg(long, requires = "will_topic", help_heading = "Will")]
     pub will_retain: bool,
 }
+
+#[cfg(test)]
+mod tests;

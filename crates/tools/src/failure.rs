@@ -1,5 +1,6 @@
 //! How a tool fails: a sentence and an exit code, the codes as mosquitto's tools have them.
 
+use std::io::{self, ErrorKind};
 use std::process::ExitCode;
 
 use client::{ConnectError, End, RequestFailed};
@@ -76,29 +77,33 @@ impl Failure {
 /// What to do about a connection that did not come about.
 fn hint(error: &ConnectError) -> &'static str {
     match error {
-        ConnectError::Tcp { source, .. } if source.kind() == std::io::ErrorKind::ConnectionRefused => {
+        ConnectError::Tcp { source, .. } if source.kind() == ErrorKind::ConnectionRefused => {
             "; is a broker running there? Another one is named with -h and -p"
         }
-        ConnectError::Tls { source, .. } => {
-            let text = source.to_string();
-            if text.contains("UnknownIssuer") {
-                "; name the CA that issued the broker's certificate with --cafile"
-            } else if text.contains("not valid for name") || text.contains("NotValidForName") {
-                "; connect to a name the certificate has, or accept another one with --insecure"
-            } else if text.contains("CertificateRequired") || text.contains("certificate required") {
-                "; the broker wants a client certificate: --cert and --key"
-            } else if text.contains("corrupt message") || text.contains("InvalidMessage") || text.contains("eof") {
-                "; does this port speak TLS?"
-            } else {
-                ""
-            }
-        }
-        ConnectError::Ended(End::Protocol(mqtt::client::End::Closed) | End::Transport(_)) => {
-            "; does this port speak MQTT of this version, with or without TLS?"
-        }
+        ConnectError::Tls { source, .. } => tls_hint(source),
+        // With TLS 1.3 a client learns only after the handshake that its certificate is missed.
+        ConnectError::Ended(End::Transport(source)) if source.kind() == ErrorKind::InvalidData => tls_hint(source),
+        ConnectError::Ended(
+            End::Protocol(mqtt::client::End::Closed | mqtt::client::End::Breach(_)) | End::Transport(_),
+        ) => "; does this port speak MQTT of this version, and without TLS or WebSocket?",
         ConnectError::WebSocket { .. } => "; does this port speak WebSocket, and on this path?",
         _ => "",
     }
+}
+
+/// What to do about a failed TLS handshake.
+fn tls_hint(source: &io::Error) -> &'static str {
+    let hints = [
+        ("UnknownIssuer", "; name the CA that issued the broker's certificate with --cafile"),
+        ("BadSignature", "; name the CA that issued the broker's certificate with --cafile"),
+        ("not valid for name", "; connect to a name the certificate has, or accept another one with --insecure"),
+        ("CertificateRequired", "; the broker wants a client certificate: --cert and --key"),
+        ("HandshakeFailure", "; the broker may want a client certificate (--cert and --key), or another --tls-version"),
+        ("corrupt message", "; does this port speak TLS?"),
+        ("eof", "; does this port speak TLS?"),
+    ];
+    let text = source.to_string();
+    hints.iter().find(|(part, _)| text.contains(part)).map_or("", |(_, hint)| hint)
 }
 
 /// What to do about the server's refusal.
@@ -111,5 +116,41 @@ fn advice(reason: ReasonCode) -> &'static str {
         ReasonCode::BadAuthenticationMethod => "; another method is chosen with --auth-method",
         ReasonCode::SessionTakenOver => "; another client came with the same identifier: choose another with -i",
         _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(version: ProtocolVersion) -> Failure {
+        let reason = ReasonCode::NotAuthorized;
+        let end = mqtt::client::End::Refused { reason, reason_string: Some("no".to_owned()), server_reference: None };
+        Failure::connect(&ConnectError::Ended(End::Protocol(end)), "mqtt://host:1", version)
+    }
+
+    #[test]
+    fn a_refusal_ends_with_the_reason_code_of_its_version() {
+        let failure = refused(ProtocolVersion::V5);
+        assert_eq!((failure.code, refused(ProtocolVersion::V3_1_1).code), (0x87, 5));
+        assert!(failure.text.starts_with("mqtt://host:1: the server refused the connection: NotAuthorized (no); is"));
+    }
+
+    #[test]
+    fn failures_say_what_would_help() {
+        let tls = |text: &str| {
+            let error = ConnectError::Tls { address: "host:1".to_owned(), source: io::Error::other(text.to_owned()) };
+            Failure::connect(&error, "mqtts://host:1", ProtocolVersion::V5).text
+        };
+        assert!(tls("invalid peer certificate: UnknownIssuer").ends_with("with --cafile"));
+        assert!(tls("received fatal alert: CertificateRequired").ends_with("--cert and --key"));
+        assert!(tls("something new").ends_with("something new"));
+        let required = io::Error::new(ErrorKind::InvalidData, "received fatal alert: CertificateRequired");
+        let error = ConnectError::Ended(End::Transport(required));
+        assert!(Failure::connect(&error, "mqtts://host:1", ProtocolVersion::V5).text.ends_with("--cert and --key"));
+        let source = ErrorKind::ConnectionRefused.into();
+        let error = ConnectError::Tcp { address: "host:1".to_owned(), source };
+        let failure = Failure::connect(&error, "mqtt://host:1", ProtocolVersion::V5);
+        assert!(failure.text.contains("is a broker running there?") && failure.code == GENERAL);
     }
 }

@@ -2,6 +2,7 @@
 
 mod field;
 mod json;
+mod layout;
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -11,6 +12,7 @@ use mqtt::client::{MessageProperties, Received};
 
 use crate::failure::Failure;
 use field::Field;
+use layout::Layout;
 
 /// A format, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,8 +23,8 @@ pub(crate) struct Format {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Piece {
     Literal(Vec<u8>),
-    /// `%X`
-    Field(Field),
+    /// `%X`, or `%-20.10X`
+    Field(Field, Layout),
     /// `@X`, as strftime's `%X`.
     Time(char),
 }
@@ -43,18 +45,21 @@ impl Format {
     pub fn parse(text: &str) -> Result<Self, Failure> {
         let mut pieces = Vec::new();
         let mut literal = Vec::new();
-        let mut characters = text.chars();
+        let mut characters = text.chars().peekable();
         while let Some(character) = characters.next() {
+            let layout = if character == '%' { Layout::take(&mut characters) } else { Layout::default() };
             let mut following = |what: &str| {
                 let next = characters.next();
-                next.ok_or_else(|| Failure::usage(format!("-F: the format ends within {what}; write {character}{character} for {character}")))
+                next.ok_or_else(|| {
+                    Failure::usage(format!(
+                        "-F: the format ends within {what}; write {character}{character} for {character}"
+                    ))
+                })
             };
             let piece = match character {
                 '%' => match following("a format specifier")? {
                     '%' => Err(b'%'),
-                    letter => Ok(Piece::Field(Field::of(letter).ok_or_else(|| {
-                        Failure::usage(format!("-F: %{letter} stands for nothing; expected one of {}", field::letters()))
-                    })?)),
+                    letter => Ok(Piece::Field(Field::of(letter).ok_or_else(|| unknown(letter))?, layout)),
                 },
                 '@' => match following("a time specifier")? {
                     '@' => Err(b'@'),
@@ -92,13 +97,22 @@ impl Format {
         for piece in &self.pieces {
             match piece {
                 Piece::Literal(bytes) => out.write_all(bytes)?,
-                Piece::Field(field) => field.print(out, &sample)?,
+                Piece::Field(field, layout) if *layout == Layout::default() => field.print(out, &sample)?,
+                Piece::Field(field, layout) => {
+                    let mut text = Vec::new();
+                    field.print(&mut text, &sample)?;
+                    layout.print(out, &text)?;
+                }
                 Piece::Time('N') => write!(out, "{:09}", nanoseconds(time))?,
                 Piece::Time(letter) => out.write_all(strftime(time, &format!("%{letter}")).as_bytes())?,
             }
         }
         Ok(())
     }
+}
+
+fn unknown(letter: char) -> Failure {
+    Failure::usage(format!("-F: %{letter} stands for nothing; expected one of {}", field::letters()))
 }
 
 fn escape(letter: char) -> Result<u8, Failure> {
@@ -111,7 +125,11 @@ fn escape(letter: char) -> Result<u8, Failure> {
         'r' => b'\r',
         't' => b'\t',
         'v' => 0x0b,
-        _ => return Err(Failure::usage(format!("-F: \\{letter} stands for nothing; expected \\\\ \\0 \\a \\e \\n \\r \\t or \\v"))),
+        _ => {
+            return Err(Failure::usage(format!(
+                "-F: \\{letter} stands for nothing; expected \\\\ \\0 \\a \\e \\n \\r \\t or \\v"
+            )));
+        }
     })
 }
 

@@ -1,7 +1,7 @@
 //! `causeway sub`: subscribes and prints.
 
-mod arguments;
 mod again;
+mod arguments;
 mod reception;
 mod subscriptions;
 
@@ -29,13 +29,14 @@ use subscriptions::Subscriptions;
 const COMMANDS: [Command; 5] =
     [Command::Connect, Command::Subscribe, Command::Unsubscribe, Command::Will, Command::Disconnect];
 
+/// Messages that are printed before they are acknowledged, at most.
+const AT_ONCE: usize = 256;
+
 /// Subscribes and prints until told to end.
 pub fn run(arguments: Arguments) -> ExitCode {
     let console = Console::of(&arguments.connection);
     match Subscriber::of(&arguments) {
-        Ok(subscriber) => {
-            call::run(console, async move |interrupt| subscriber.work(&arguments, interrupt).await)
-        }
+        Ok(subscriber) => call::run(console, async move |interrupt| subscriber.work(&arguments, interrupt).await),
         Err(failure) => failure.tell(console),
     }
 }
@@ -147,7 +148,7 @@ impl Subscriber {
                 }
                 received = messages.next() => {
                     let Some(received) = received else { return Ok(Outcome::Lost) };
-                    if let Verdict::End = self.all_there_are(received, client, messages, reception).await? {
+                    if self.all_there_are(received, client, messages, reception).await?.is_last() {
                         return Ok(Outcome::Done);
                     }
                 }
@@ -155,7 +156,8 @@ impl Subscriber {
         }
     }
 
-    /// Takes a message and those that are there behind it, then shows what was printed.
+    /// Takes a message and those that are there behind it, shows what was printed, and then acknowledges: what nobody saw
+    /// the broker keeps.
     async fn all_there_are(
         &self,
         first: Received,
@@ -163,9 +165,20 @@ impl Subscriber {
         messages: &mut Messages,
         reception: &mut Reception,
     ) -> Result<Verdict, Failure> {
-        let mut next = Some(first);
-        while let Some(received) = next {
-            let verdict = reception.take(&received)?;
+        let (mut next, mut taken, mut verdict) = (Some(first), Vec::new(), Verdict::Next);
+        while let Some(received) = next.take() {
+            verdict = reception.take(&received)?;
+            if verdict != Verdict::Refuse {
+                taken.push((received, verdict));
+            }
+            if !verdict.is_last() && taken.len() < AT_ONCE {
+                next = messages.try_next();
+            }
+        }
+        if reception.flush()? == Audience::Gone {
+            return Ok(Verdict::Refuse);
+        }
+        for (received, verdict) in taken {
             if reception.removes(&received, verdict) {
                 // QoS 0 waits for no answer, which could lie behind messages not taken yet.
                 let nothing = Message { retain: true, ..Message::new(received.topic.clone(), Bytes::new()) };
@@ -173,15 +186,7 @@ impl Subscriber {
                 submitted.map_err(|e| Failure::request(&e, &format!("cannot remove {}", received.topic)))?;
             }
             client.acknowledge(&received).await;
-            if verdict == Verdict::End {
-                reception.flush()?;
-                return Ok(Verdict::End);
-            }
-            next = messages.try_next();
         }
-        match reception.flush()? {
-            Audience::There => Ok(Verdict::Next),
-            Audience::Gone => Ok(Verdict::End),
-        }
+        Ok(verdict)
     }
 }

@@ -11,9 +11,7 @@ const TOKEN: &str = "a-token-nobody-is-to-see";
 const OTHER: &str = "another-token-for-nobody";
 
 fn at(host: &str, port: u16, token: &str) -> String {
-    format!(
-        "diagnostics:\n  admin:\n    host: \"{host}\"\n{token}  metrics:\n    prometheusPort: {port}\n"
-    )
+    format!("diagnostics:\n  admin:\n    host: \"{host}\"\n{token}  metrics:\n    prometheusPort: {port}\n")
 }
 
 const WITH_TOKEN: &str = "    tokenSecretRef: admin-token\n";
@@ -76,7 +74,8 @@ pub fn token_secret_ref() {
 
     // Nobody tells what it is.
     let bearer = format!("Bearer {OTHER}");
-    let shown = http::request(address, "GET", "/api/v1/configuration", &[("Authorization", &bearer)]).expect("an answer");
+    let shown =
+        http::request(address, "GET", "/api/v1/configuration", &[("Authorization", &bearer)]).expect("an answer");
     assert!(shown.body.contains("admin-token"), "the Secret's name is told: {}", shown.body);
     let folder = served.resources.path().as_os_str();
     let explained = errand::run(&["explain".as_ref(), "--resources".as_ref(), folder]);

@@ -32,7 +32,9 @@ pub fn encrypt_internal_traffic() {
         let field = "advanced.encryptInternalTraffic";
         explains(&format!("advanced:\n  encryptInternalTraffic: {value}\n"), SEPARATE, &[(field, value)]);
     }
-    assert!(refused_broker("advanced: {encryptInternalTraffic: On}\n").contains("spec.advanced.encryptInternalTraffic"));
+    assert!(
+        refused_broker("advanced: {encryptInternalTraffic: On}\n").contains("spec.advanced.encryptInternalTraffic")
+    );
 }
 
 #[test]

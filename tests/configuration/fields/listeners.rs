@@ -50,7 +50,8 @@ pub fn protocol() {
     let mut wrong = Client::over(Box::new(tcp(address)), V);
     wrong.send(&Connect::fresh(V).encode());
     let mut answer = [0; 4];
-    let closed = std::io::Read::read(&mut wrong.socket(), &mut answer).is_ok_and(|n| n == 0 || answer.starts_with(b"HTTP"));
+    let closed =
+        std::io::Read::read(&mut wrong.socket(), &mut answer).is_ok_and(|n| n == 0 || answer.starts_with(b"HTTP"));
     assert!(closed, "{answer:?}");
 
     let secure = "  protocol: WebSockets\n  tls:\n    mode: Automatic\n";

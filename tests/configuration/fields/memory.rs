@@ -27,7 +27,9 @@ fn is_refused(publisher: &mut Client) -> bool {
 
 #[test]
 pub fn profile() {
-    let served = Served::by("memoryProfile: Tiny\ncardinality:\n  frontend:\n    replicas: 1\n  backendChain:\n    partitions: 1\n    redundancyFactor: 1\n");
+    let served = Served::by(
+        "memoryProfile: Tiny\ncardinality:\n  frontend:\n    replicas: 1\n  backendChain:\n    partitions: 1\n    redundancyFactor: 1\n",
+    );
     assert_eq!(largest(&served), Some(4 * MIB));
     // A reader that takes everything into its own hands and reads nothing.
     let mut stuck = served.broker.connect(&Connect::fresh(V).receive_maximum(u16::MAX));
@@ -39,7 +41,8 @@ pub fn profile() {
     assert!(served.metric("aio_broker_backpressure_packets_rejected_memory", "").expect("a counter") >= 1.0);
 
     // The same bytes are a quarter of what they were, and publishes are taken again.
-    let rest = "\ncardinality:\n  frontend:\n    replicas: 1\n  backendChain:\n    partitions: 1\n    redundancyFactor: 1\n";
+    let rest =
+        "\ncardinality:\n  frontend:\n    replicas: 1\n  backendChain:\n    partitions: 1\n    redundancyFactor: 1\n";
     served.change(&format!("memoryProfile: Low{rest}"));
     eventually("the gauge has the new measure", || (used_percent(&served) < 30.0).then_some(()));
     assert_eq!(publisher.publish(Publish::new("memory", vec![0; MESSAGE]).qos(1)), 0);

@@ -1,7 +1,7 @@
 //! `cardinality`: how many workers and partitions there are, as metrics and the API show them.
 
 use causeway_tests::deadline::eventually;
-use causeway_tests::{Settings, Resources};
+use causeway_tests::{Resources, Settings};
 
 use super::served::{Served, V, refused_broker};
 
@@ -23,7 +23,9 @@ pub fn frontend_workers() {
     let mut seen = std::collections::BTreeSet::new();
     let clients = eventually("a client at each worker", || {
         let clients: Vec<_> = (0..12).map(|_| served.broker.client(V)).collect();
-        seen.extend(clients.iter().filter_map(|client| served.api(&format!("clients/{}", client.id))["worker"].as_u64()));
+        seen.extend(
+            clients.iter().filter_map(|client| served.api(&format!("clients/{}", client.id))["worker"].as_u64()),
+        );
         (seen.len() == 3).then_some(clients)
     });
     assert_eq!(seen.into_iter().collect::<Vec<_>>(), [0, 1, 2]);

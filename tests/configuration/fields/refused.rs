@@ -34,19 +34,24 @@ pub fn high_priority() {
 #[test]
 pub fn authentication_ref() {
     let spec = "ports:\n- port: 0\n  authenticationRef: default\n";
-    is_refused(&refused_listener(spec), "spec.ports[0].authenticationRef", |resources| resources.listener("plant", spec));
+    is_refused(&refused_listener(spec), "spec.ports[0].authenticationRef", |resources| {
+        resources.listener("plant", spec)
+    });
 }
 
 #[test]
 pub fn authorization_ref() {
     let spec = "ports:\n- port: 0\n  authorizationRef: default\n";
-    is_refused(&refused_listener(spec), "spec.ports[0].authorizationRef", |resources| resources.listener("plant", spec));
+    is_refused(&refused_listener(spec), "spec.ports[0].authorizationRef", |resources| {
+        resources.listener("plant", spec)
+    });
 }
 
 /// What `kubectl get -o yaml` prints besides is no setting: nothing of it is in effect, and nothing refused.
 #[test]
 pub fn written_by_the_product() {
-    let written = "provisioningState: Succeeded\nhealthState: Available\nstatus:\n  healthState:\n    status: Available\n";
+    let written =
+        "provisioningState: Succeeded\nhealthState: Available\nstatus:\n  healthState:\n    status: Available\n";
     let resources = Resources::new();
     resources.broker(&format!("memoryProfile: Tiny\n{written}"));
     resources.listener("plant", &format!("ports:\n- port: 0\n{written}"));

@@ -47,9 +47,8 @@ pub fn mode() {
 /// Two brokers whose partition stands still: one has given up while the other still waits, and gets its answer.
 #[test]
 pub fn interval_and_timeout() {
-    let with = |interval: u32, timeout: u32| {
-        self_check(&format!("intervalSeconds: {interval}, timeoutSeconds: {timeout}"))
-    };
+    let with =
+        |interval: u32, timeout: u32| self_check(&format!("intervalSeconds: {interval}, timeoutSeconds: {timeout}"));
     let (hasty, patient) = (Served::by(&with(300, 5)), Served::by(&with(300, 120)));
     let failed = |served: &Served| served.metric("causeway_self_check_failed_operations", "");
     for served in [&hasty, &patient] {

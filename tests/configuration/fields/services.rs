@@ -74,7 +74,9 @@ pub fn node_port() {
     served.apply(|resources| resources.listener("plant", &plant("NodePort", port)));
     connected(at([127, 0, 0, 2], port)).quiet();
 
-    for spec in ["serviceType: NodePort\nports:\n- port: 1\n  nodePort: 29999\n", "ports:\n- port: 1\n  nodePort: 30001\n"] {
+    for spec in
+        ["serviceType: NodePort\nports:\n- port: 1\n  nodePort: 29999\n", "ports:\n- port: 1\n  nodePort: 30001\n"]
+    {
         assert!(refused_listener(spec).contains("spec.ports[0].nodePort"), "{spec}");
     }
 }

@@ -126,7 +126,9 @@ fn out_of_range_is_refused() {
     let told = refused_broker(&traces(
         "mode: Often, cacheSizeMegabytes: 0, spanChannelCapacity: 999, selfTracing: {mode: Maybe, intervalSeconds: 0}",
     ));
-    for field in ["mode", "cacheSizeMegabytes", "spanChannelCapacity", "selfTracing.mode", "selfTracing.intervalSeconds"] {
+    for field in
+        ["mode", "cacheSizeMegabytes", "spanChannelCapacity", "selfTracing.mode", "selfTracing.intervalSeconds"]
+    {
         assert!(told.contains(&format!("spec.diagnostics.traces.{field}")), "{field}: {told}");
     }
 }

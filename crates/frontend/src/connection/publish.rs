@@ -54,23 +54,20 @@ impl Connection {
             }
             _ => publish.topic,
         };
-        let properties = publish.properties.slices();
-        let found;
-        let trace = if publish.properties.is_empty() {
-            None
-        } else {
-            found = worker.tracer.trace_of(&properties);
-            found.as_ref()
-        };
-        let incoming = Incoming {
+        let mut incoming = Incoming {
             topic,
             delivery: publish.delivery,
             retain: publish.retain,
             expires: inbound.limits.expires(publish.expiry, worker.now()),
-            properties,
+            properties: publish.properties.slices(),
             payload: publish.payload,
-            trace,
+            trace: None,
         };
+        let trace;
+        if !publish.properties.is_empty() {
+            trace = worker.tracer.trace_of(&incoming.properties);
+            incoming.trace = trace.as_ref();
+        }
         if let Some(id) = incoming.delivery.id() {
             if self.is_repeated(worker, inbound, &incoming, id) {
                 // The client counts on the alias from here on, sent again or not.
@@ -87,9 +84,7 @@ impl Connection {
             }
         }
         if let Some(trace) = incoming.trace {
-            let home = PartitionSet::default().with(worker.home_of_topic(topic));
-            let traced = Traced::begin(*trace, Operation::Publish, session.client_id()).about(topic, home);
-            inbound.begin_span(incoming.delivery.id(), traced);
+            inbound.begin_publish_span(worker, trace, &incoming);
         }
         let flow = self.route(worker, inbound, &session, &incoming)?;
         if flow == Flow::Next {
@@ -97,7 +92,8 @@ impl Connection {
             inbound.learn_alias(&publish);
             session.category.publishes_received.add(1);
             session.category.payload_bytes_received.add(publish.payload.len() as u64);
-            if incoming.trace.is_some() && incoming.qos() == QoS::AtMostOnce {
+            if incoming.trace.is_some() {
+                // That of another QoS ends with its acknowledgement.
                 inbound.end_span(worker, Operation::Publish, None, ReasonCode::Success);
             }
         }
@@ -336,6 +332,14 @@ impl Inbound {
             AckKind::PubRec => self.receptions.told(id),
             _ => {}
         }
+    }
+
+    #[cold]
+    fn begin_publish_span(&mut self, worker: &Worker, trace: &TraceParent, incoming: &Incoming<'_>) {
+        let home = PartitionSet::default().with(worker.home_of_topic(incoming.topic));
+        let client_id = self.session.as_ref().map_or("", |session| session.client_id());
+        let traced = Traced::begin(*trace, Operation::Publish, client_id).about(incoming.topic, home);
+        self.begin_span(incoming.delivery.id(), traced);
     }
 
     fn learn_alias(&mut self, publish: &mqtt::Publish<'_>) {

@@ -298,17 +298,16 @@ fn commands_bytes<'a>(session: &Session, filters: impl Iterator<Item = (&'a str,
 
 /// The filters that the broker's own values may match, unless no retained messages are wanted.
 fn sys_filters(subscribe: &mqtt::Subscribe, permitted: &[bool]) -> Vec<SysFilter> {
-    let filters = (0..).zip(&subscribe.filters).zip(permitted);
-    let wanted = filters.filter(|((_, (filter, options)), permitted)| {
+    let filters = subscribe.filters.iter().zip(permitted).enumerate();
+    let wanted = filters.filter(|(_, ((filter, options), permitted))| {
         **permitted && filter.starts_with("$SYS") && options.retain_handling != RetainHandling::DoNotSend
     });
-    wanted
-        .map(|((part, (filter, options)), _)| SysFilter {
-            part,
-            filter: filter.clone(),
-            retain_handling: options.retain_handling,
-        })
-        .collect()
+    // More parts than their number can say end the connection.
+    let numbered = wanted.filter_map(|(part, ((filter, options), _))| {
+        let part = u16::try_from(part).ok()?;
+        Some(SysFilter { part, filter: filter.clone(), retain_handling: options.retain_handling })
+    });
+    numbered.collect()
 }
 
 /// What an acknowledgement of several says in one code: an error if there is any.

@@ -10,7 +10,7 @@ pub enum Breach {
     #[error("the server sent a malformed packet: {0}")]
     Packet(#[from] Violation),
     /// A packet that does not belong here: anything but CONNACK and AUTH first (MQTT-3.2.0-1), a second CONNACK
-    /// (MQTT-3.2.0-2), a PINGRESP or answer nobody waits for.
+    /// (MQTT-3.2.0-2), a SUBACK or UNSUBACK nobody waits for.
     #[error("the server sent {0:?}, which has no place here")]
     Unexpected(PacketType),
     /// Session present in answer to a clean start (MQTT-3.2.2-2, MQTT-3.2.2-4).

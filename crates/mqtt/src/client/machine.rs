@@ -5,11 +5,12 @@ use std::time::Instant;
 use bytes::{Bytes, BytesMut};
 
 use super::breach::Breach;
-use super::event::{End, Event};
+use super::event::{End, Event, RequestError};
 use super::handshake::{Handshake, Step};
 use super::keep_alive::{Due, Reading};
 use super::message::{Message, Receipt, Token};
 use super::output::Output;
+use super::refusal::{ConnectError, NotTaken};
 use super::requests::{Kind, SubscribeRequest, UnsubscribeRequest};
 use super::settings::Settings;
 use super::terms::{Offer, ServerLimits};
@@ -18,17 +19,14 @@ use crate::{
     auth::{self, Auth},
     connect::{self, Connect},
     disconnect::{self, Disconnect},
-    encode_error::EncodeError,
     frame::{Frame, Split, split},
     packet::{Peer, decode},
     ping,
     reason::ReasonCode,
     subscribe::{self, Subscribe},
-    topic::{self, Filter, TopicError},
+    topic::{self, Filter},
     unsubscribe::{self, Unsubscribe},
 };
-
-use super::event::RequestError;
 
 /// A client's session and, while there is one, its connection.
 #[derive(Debug)]
@@ -45,40 +43,6 @@ enum Link {
     Down,
     Connecting(Box<Handshake>),
     Up(Box<Up>),
-}
-
-/// Why a connection could not be begun.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConnectError {
-    #[error("there is a connection already")]
-    Connected,
-    #[error("CONNECT cannot be written: {0}")]
-    Packet(#[from] EncodeError),
-}
-
-/// Why an input was not taken; nothing has changed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum NotTaken {
-    /// As much is unfinished as [`Settings`] allow; room comes with completions.
-    #[error("too much is unfinished; wait for completions")]
-    Full,
-    #[error("there is no connection")]
-    NotConnected,
-    #[error("the topic is not one: {0}")]
-    Topic(#[from] TopicError),
-    #[error("the packet cannot be written: {0}")]
-    Packet(#[from] EncodeError),
-    /// It goes beyond what the server announced.
-    #[error(transparent)]
-    Limits(#[from] RequestError),
-    /// No challenge waits for an answer, or CONNECT named no authentication method, or an exchange is under way.
-    #[error("no step of authentication is due")]
-    NotDue,
-    /// A session expiry interval in DISCONNECT where CONNECT had none (section 3.14.2.2.2).
-    #[error("a session that ends with its connection cannot be kept at its end")]
-    SessionExpiry,
 }
 
 /// What `receive` left.

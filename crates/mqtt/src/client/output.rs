@@ -1,6 +1,7 @@
 //! What a machine has for its caller: bytes to send and events to take; both bounded by those who add to them.
 
 use std::collections::VecDeque;
+use std::fmt;
 
 use bytes::BytesMut;
 
@@ -15,10 +16,17 @@ const PUBLISH_BYTES_MAX: usize = 64 * 1024;
 /// Output that waits to be taken before nothing is read: answers come on top of publishes.
 const ANSWER_BYTES_MAX: usize = 256 * 1024;
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Output {
     pub bytes: BytesMut,
     pub events: VecDeque<Event>,
+}
+
+/// Prints how much there is: CONNECT and AUTH hold secrets.
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Output").field("bytes", &self.bytes.len()).field("events", &self.events.len()).finish()
+    }
 }
 
 impl Output {

@@ -75,12 +75,7 @@ impl Requests {
     }
 
     /// UNSUBACK: one code a filter (MQTT-3.11.3-1), none before version 5.
-    pub fn unsubscribed(
-        &mut self,
-        ack: UnsubAck,
-        version: ProtocolVersion,
-        output: &mut Output,
-    ) -> Result<(), Breach> {
+    pub fn unsubscribed(&mut self, ack: UnsubAck, version: ProtocolVersion, output: &mut Output) -> Result<(), Breach> {
         let request = self.take(ack.id, Kind::Unsubscribe, PacketType::UnsubAck)?;
         if version.is_v5() && ack.codes.len() != request.filters {
             return Err(Breach::CodeCount);

@@ -116,3 +116,12 @@ fn without_a_method_there_is_nothing_to_repeat() {
     wire.cut();
     assert_eq!(wire.machine.reauthenticate(None), Err(NotTaken::NotConnected));
 }
+
+#[test]
+fn secrets_do_not_show() {
+    let mut wire = Wire::new(ProtocolVersion::V5, Settings::default());
+    wire.connect.username = Some("user".to_owned());
+    wire.connect.password = Some(Bytes::from_static(b"hush-hush"));
+    wire.machine.connect(&wire.connect, wire.now).unwrap();
+    assert!(!format!("{:?}", wire.machine).contains("hush-hush"));
+}

@@ -100,7 +100,9 @@ fn topic_aliases_that_stand_for_nothing() {
         packet.extend_from_slice(&[3, 0x23, 0, alias]);
         packet
     };
-    for (first, second) in [(None, publish(1, b"")), (None, publish(3, b"a")), (Some(publish(1, b"a")), publish(2, b""))] {
+    for (first, second) in
+        [(None, publish(1, b"")), (None, publish(3, b"a")), (Some(publish(1, b"a")), publish(2, b""))]
+    {
         let mut wire = Wire::new(ProtocolVersion::V5, Default::default());
         wire.connect.topic_alias_maximum = 2;
         wire.connect();
@@ -186,12 +188,10 @@ fn piece() -> impl Strategy<Value = Vec<u8>> {
     let id = 0u8..4;
     prop_oneof![
         prop::collection::vec(any::<u8>(), 0..12),
-        (prop_oneof![Just(0x40u8), Just(0x50), Just(0x62), Just(0x70)], id.clone()).prop_map(|(kind, id)| vec![
-            kind, 2, 0, id
-        ]),
-        (prop_oneof![Just(0x32u8), Just(0x34), Just(0x3a), Just(0x3c)], id.clone()).prop_map(|(kind, id)| vec![
-            kind, 6, 0, 1, b'a', 0, id, 0
-        ]),
+        (prop_oneof![Just(0x40u8), Just(0x50), Just(0x62), Just(0x70)], id.clone())
+            .prop_map(|(kind, id)| vec![kind, 2, 0, id]),
+        (prop_oneof![Just(0x32u8), Just(0x34), Just(0x3a), Just(0x3c)], id.clone())
+            .prop_map(|(kind, id)| vec![kind, 6, 0, 1, b'a', 0, id, 0]),
         (prop_oneof![Just(0x90u8), Just(0xb0)], id).prop_map(|(kind, id)| vec![kind, 4, 0, id, 0, 0]),
         Just(vec![0x20, 3, 0, 0, 0]),
         Just(vec![0x20, 2, 0, 0]),

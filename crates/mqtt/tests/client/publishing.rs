@@ -14,7 +14,8 @@ const VERSIONS: [ProtocolVersion; 2] = [ProtocolVersion::V3_1_1, ProtocolVersion
 fn every_quality_completes_when_its_handshake_does() {
     for version in VERSIONS {
         let mut wire = Wire::connected(version);
-        let tokens = [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce].map(|qos| wire.publish(qos, format!("{qos:?}")));
+        let tokens =
+            [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce].map(|qos| wire.publish(qos, format!("{qos:?}")));
         wire.settle();
         assert_eq!(wire.completed.keys().copied().collect::<Vec<_>>(), tokens[..1], "QoS 0 is complete when sent");
         while wire.carry(Direction::ToServer) {}
@@ -36,9 +37,8 @@ fn a_refusal_carries_reason_and_text() {
     wire.settle();
     wire.feed(&[0x40, 9, 0, 1, 0x97, 5, 0x1f, 0, 2, b'n', b'o']);
     wire.feed(&[0x50, 3, 0, 2, 0x87]);
-    let refused = |reason, text: Option<&str>| {
-        Err(RequestError::Refused { reason, reason_string: text.map(str::to_owned) })
-    };
+    let refused =
+        |reason, text: Option<&str>| Err(RequestError::Refused { reason, reason_string: text.map(str::to_owned) });
     assert_eq!(wire.completed[&first], refused(ReasonCode::QuotaExceeded, Some("no")));
     assert_eq!(wire.completed[&second], refused(ReasonCode::NotAuthorized, None));
     assert!(wire.machine.is_idle());
@@ -63,8 +63,8 @@ fn the_window_is_kept() {
         wire.connect();
         wire.run();
         for n in 0..20 {
-        wire.publish(if n % 2 == 0 { QoS::AtLeastOnce } else { QoS::ExactlyOnce }, n.to_string());
-    }
+            wire.publish(if n % 2 == 0 { QoS::AtLeastOnce } else { QoS::ExactlyOnce }, n.to_string());
+        }
         wire.settle();
         let mut sent = 0;
         while wire.carry(Direction::ToServer) {
@@ -96,6 +96,24 @@ fn queues_are_bounded_in_number_and_bytes() {
     wire.connect();
     wire.run();
     assert!(wire.machine.has_room());
+}
+
+/// A message that the server has taken over (PUBREC) takes no room any more.
+#[test]
+fn bytes_are_counted_as_long_as_they_are_kept() {
+    let mut wire = Wire::new(ProtocolVersion::V5, Settings { queue_bytes: 100, ..Settings::default() });
+    wire.connect();
+    wire.run();
+    for _ in 0..10 {
+        wire.publish(QoS::ExactlyOnce, "x".repeat(1000));
+        wire.settle();
+        assert!(!wire.machine.has_room());
+        while wire.carry(Direction::ToServer) {}
+        assert!(wire.carry(Direction::ToClient));
+        assert!(wire.machine.has_room());
+        wire.run();
+        assert!(wire.machine.has_room() && wire.machine.is_idle());
+    }
 }
 
 #[test]

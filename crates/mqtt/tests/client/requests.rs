@@ -1,8 +1,6 @@
 //! SUBSCRIBE and UNSUBSCRIBE.
 
-use mqtt::client::{
-    Breach, End, Event, Granted, NotTaken, RequestError, SubscribeRequest, UnsubscribeRequest,
-};
+use mqtt::client::{Breach, End, Event, Granted, NotTaken, RequestError, SubscribeRequest, UnsubscribeRequest};
 use mqtt::{ProtocolVersion, QoS, ReasonCode, SubscribeOptions, TopicError};
 
 use super::wire::Wire;
@@ -27,10 +25,13 @@ fn answers_find_their_requests() {
         assert!(granted.is_complete());
         let codes = if version.is_v5() { vec![ReasonCode::Success] } else { Vec::new() };
         let gone = Granted { codes, reason_string: None };
-        assert_eq!(wire.events, [
-            Event::Subscribed { token: first, outcome: Ok(granted) },
-            Event::Unsubscribed { token: second, outcome: Ok(gone) },
-        ]);
+        assert_eq!(
+            wire.events,
+            [
+                Event::Subscribed { token: first, outcome: Ok(granted) },
+                Event::Unsubscribed { token: second, outcome: Ok(gone) },
+            ]
+        );
     }
 }
 

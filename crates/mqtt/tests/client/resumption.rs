@@ -126,6 +126,24 @@ fn what_is_sent_again_has_dup_and_its_old_place() {
     assert_eq!(wire.server.dups, expected);
 }
 
+/// The order is that of sending, not of packet identifiers.
+#[test]
+fn what_is_sent_again_keeps_its_place_when_identifiers_begin_anew() {
+    let mut wire = Wire::connected(ProtocolVersion::V5);
+    for n in 0..u16::MAX - 3 {
+        wire.publish(QoS::AtLeastOnce, n.to_string());
+        wire.run();
+    }
+    for n in 0..6 {
+        wire.publish(QoS::AtLeastOnce, n.to_string());
+    }
+    wire.settle();
+    wire.cut();
+    wire.connect();
+    wire.run();
+    assert_eq!(wire.server.dups, (0..6).map(|n: u8| (n.to_string(), true)).collect::<Vec<_>>());
+}
+
 /// MQTT-4.6.0-4
 #[test]
 fn pubrels_go_out_again_in_the_order_of_their_pubrecs() {

@@ -1,12 +1,11 @@
 //! Sessions that go offline, get messages queued, and come back for them.
 
 use super::clock;
-use super::counts::Count;
 use super::ledger::Measure;
-use super::outcome::{Mark, Part, Stretch};
+use super::outcome::{Part, Stretch};
 use super::shared::Doing;
 use super::traffic::Traffic;
-use super::worker::{Halt, LONGEST_WAIT_NS};
+use super::worker::{Halt, SHORT_WAIT_NS};
 
 impl Traffic {
     pub(super) fn queue_and_drain(&mut self) -> Result<(), Halt> {
@@ -56,21 +55,19 @@ impl Traffic {
     fn come_back(&mut self) -> Result<(), Halt> {
         self.worker.doing = Doing::Draining;
         let from = self.worker.mark();
+        self.flow.latest = None;
         self.worker.settled.clear();
         self.worker.ended.clear();
         self.worker.queue(self.subscribers.clone());
-        let back = self.worker.connections[..self.subscribers.len()].len();
-        while self.worker.settled.len() + self.worker.ended.len() < back {
-            self.worker.pass(LONGEST_WAIT_NS)?;
+        while self.worker.settled.len() + self.worker.ended.len() < self.subscribers.len() {
+            self.worker.pass(SHORT_WAIT_NS)?;
+            self.note_progress();
             if self.worker.site.shared.is_interrupted() {
                 return Err(Halt::Interrupted);
             }
         }
         self.drain()?;
-        let arrived = self.worker.ledger.counts[Count::Received] > 0;
-        let mark = self.worker.mark();
-        let at = if arrived { self.flow.progress.at } else { mark.at };
-        self.stretches.push(Stretch { part: Part::Draining, from, until: Mark { at, ..mark } });
+        self.stretches.push(Stretch { part: Part::Draining, from, until: self.last_mark() });
         Ok(())
     }
 }

@@ -112,8 +112,7 @@ fn password(client: &Client) -> Result<Option<Hidden>, SettingsError> {
 }
 
 fn read_password(path: &Path) -> Result<Hidden, SettingsError> {
-    let bytes = std::fs::read(path)
-        .map_err(|reason| SettingsError::PasswordFile { path: path.to_owned(), reason })?;
+    let bytes = std::fs::read(path).map_err(|reason| SettingsError::PasswordFile { path: path.to_owned(), reason })?;
     let line = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
     Ok(Hidden(line.strip_suffix(b"\r").unwrap_or(line).to_vec()))
 }

@@ -31,7 +31,9 @@ pub(super) enum Phase {
 /// What a connection is for.
 pub(super) enum Role {
     /// To be there; with this filter, if any.
-    Idle { number: u32 },
+    Idle {
+        number: u32,
+    },
     Publisher(Box<Publisher>),
     Subscriber(Box<Subscriber>),
 }
@@ -246,6 +248,7 @@ impl Receiver<'_> {
         if reason.is_error() && frame.kind != PacketType::PubComp {
             self.ledger.counts[Count::RefusedPublishes] += 1;
             self.ledger.fault(&Fault::PublishRefused(reason));
+            self.ledger.credit.refused(local);
         } else {
             self.ledger.counts[Count::Acked] += 1;
             if self.ledger.measure == Measure::On {

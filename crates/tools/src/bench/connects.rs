@@ -11,7 +11,7 @@ use super::outcome::{Outcome, Part, Stretch};
 use super::schedule::quota;
 use super::settings::{ConnectLoad, ConnectStyle};
 use super::shared::Doing;
-use super::worker::{Halt, LONGEST_WAIT_NS, Site, Worker};
+use super::worker::{Halt, SHORT_WAIT_NS, Site, Worker};
 
 /// One thread's connections.
 pub(super) struct Connects {
@@ -27,8 +27,7 @@ impl Connects {
         let numbers = crew::numbers(&site, load.connections);
         let ledger = Ledger::new(Identity::Run(site.settings.run), site.settings.since_1970);
         let mut worker = Worker::new(site, ledger)?;
-        worker.connections =
-            numbers.into_iter().map(|number| Connection::new(Role::Idle { number })).collect();
+        worker.connections = numbers.into_iter().map(|number| Connection::new(Role::Idle { number })).collect();
         Ok(Self { worker, load, stretches: Vec::new() })
     }
 
@@ -37,9 +36,7 @@ impl Connects {
         // Why it ended early is known to the run; what was found out until then counts.
         let _ = match self.load.style {
             ConnectStyle::Hold(span) => self.hold(clock::nanoseconds(span)),
-            ConnectStyle::Churn { duration, count } => {
-                self.churn(duration.map_or(u64::MAX, clock::nanoseconds), count)
-            }
+            ConnectStyle::Churn { duration, count } => self.churn(duration.map_or(u64::MAX, clock::nanoseconds), count),
         };
         self.worker.doing = Doing::CleaningUp;
         let (counts, faults) = (self.worker.ledger.counts, self.worker.ledger.faults.clone());
@@ -67,7 +64,7 @@ impl Connects {
         self.worker.queue(0..total as u32);
         let (mut settled, mut ended) = (0, 0);
         while settled + ended < total && !self.worker.site.shared.is_interrupted() {
-            self.worker.pass(LONGEST_WAIT_NS)?;
+            self.worker.pass(SHORT_WAIT_NS)?;
             settled += std::mem::take(&mut self.worker.settled).len();
             ended += std::mem::take(&mut self.worker.ended).len();
         }
@@ -77,7 +74,7 @@ impl Connects {
         self.worker.doing = Doing::Measuring;
         let from = self.worker.mark();
         let end = from.at.saturating_add(span);
-        while self.worker.ledger.now < end && !self.worker.site.shared.is_interrupted() {
+        while settled > 0 && self.worker.ledger.now < end && !self.worker.site.shared.is_interrupted() {
             let left = end.saturating_sub(self.worker.ledger.now);
             self.worker.pass(left)?;
         }
@@ -97,7 +94,7 @@ impl Connects {
         self.worker.queue(0..first as u32);
         let (mut begun, mut over) = (first, 0);
         while over < quota && clock::now() < end && !site.shared.is_interrupted() {
-            self.worker.pass(LONGEST_WAIT_NS)?;
+            self.worker.pass(SHORT_WAIT_NS)?;
             let now = self.worker.ledger.now;
             for index in std::mem::take(&mut self.worker.settled) {
                 self.worker.leave_at_once(index);

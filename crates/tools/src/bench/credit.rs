@@ -10,6 +10,8 @@ pub(super) struct Credit {
     owners: Vec<u32>,
     /// Topics of a publisher: what makes a stream's number its publisher's.
     topics: u32,
+    /// Deliveries that each publish should have.
+    fan: u64,
     /// Deliveries of each publisher's messages.
     delivered: Vec<u64>,
     ready: Vec<u32>,
@@ -32,14 +34,14 @@ impl Credit {
     }
 
     /// With arrivals counted for the publisher of their stream. `local`: the numbers, over all threads, of the
-    /// publishers here, out of `publishers`, each with `topics` streams.
-    pub(super) fn by_stream(publishers: u32, topics: u32, local: &[u32]) -> Self {
+    /// publishers here, out of `publishers`, each with `topics` streams; each publish has `fan` deliveries.
+    pub(super) fn by_stream(publishers: u32, topics: u32, local: &[u32], fan: u64) -> Self {
         let mut owners = vec![ELSEWHERE; publishers as usize * topics as usize];
         for (at, publisher) in local.iter().enumerate() {
             let first = *publisher as usize * topics as usize;
             owners[first..first + topics as usize].fill(at as u32);
         }
-        Self { owners, topics, ..Self::new(local.len()) }
+        Self { owners, topics, fan, ..Self::new(local.len()) }
     }
 
     /// A message of `stream` has reached a subscriber.
@@ -72,6 +74,11 @@ impl Credit {
         }
     }
 
+    /// The broker refused a publish: its deliveries are not waited for.
+    pub(super) fn refused(&mut self, local: u32) {
+        self.add(local, self.fan);
+    }
+
     /// Deliveries so far.
     #[inline]
     pub(super) fn of(&self, local: u32) -> u64 {
@@ -87,11 +94,9 @@ impl Credit {
     /// The publisher may be able to send.
     #[inline]
     pub(super) fn wake(&mut self, local: u32) {
-        if let Some(is_ready) = self.is_ready.get_mut(local as usize) {
-            if !*is_ready {
-                *is_ready = true;
-                self.ready.push(local);
-            }
+        if let Some(is_ready @ false) = self.is_ready.get_mut(local as usize) {
+            *is_ready = true;
+            self.ready.push(local);
         }
     }
 
@@ -120,7 +125,7 @@ mod tests {
 
     #[test]
     fn an_arrival_wakes_its_publisher_once() {
-        let mut credit = Credit::by_stream(4, 2, &[1, 3]);
+        let mut credit = Credit::by_stream(4, 2, &[1, 3], 1);
         for stream in [6, 7, 7, 2] {
             credit.arrived(stream);
         }
@@ -134,7 +139,7 @@ mod tests {
 
     #[test]
     fn messages_of_other_threads_are_passed_on() {
-        let mut credit = Credit::by_stream(4, 2, &[1, 3]);
+        let mut credit = Credit::by_stream(4, 2, &[1, 3], 1);
         for stream in [0, 5, 8] {
             credit.arrived(stream);
         }
@@ -143,7 +148,7 @@ mod tests {
 
     #[test]
     fn what_is_forgiven_is_not_counted_twice() {
-        let mut credit = Credit::by_stream(1, 1, &[0]);
+        let mut credit = Credit::by_stream(1, 1, &[0], 1);
         credit.add(0, 10);
         credit.forgive(0, 64);
         credit.forgive(0, 64);
@@ -152,7 +157,7 @@ mod tests {
 
     #[test]
     fn unnamed_messages_are_credited_in_turn() {
-        let mut credit = Credit::by_stream(2, 1, &[0, 1]);
+        let mut credit = Credit::by_stream(2, 1, &[0, 1], 1);
         (0..4).for_each(|_| credit.arrived_unnamed(None));
         credit.arrived_unnamed(Some(1));
         assert_eq!((credit.of(0), credit.of(1)), (2, 3));

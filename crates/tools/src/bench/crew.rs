@@ -36,9 +36,7 @@ pub(super) fn is_tracked(load: &TrafficLoad, threads: usize) -> bool {
 pub(super) fn ledger(site: &Site, load: &TrafficLoad) -> Ledger {
     let identity = match load.routing {
         Routing::Others { run: Some(run), .. } => Identity::Run(run),
-        Routing::Others { timed, .. } => {
-            Identity::FirstSeen { timed: if timed { Measure::On } else { Measure::Off } }
-        }
+        Routing::Others { timed, .. } => Identity::FirstSeen { timed: if timed { Measure::On } else { Measure::Off } },
         _ if load.message.stamped => Identity::Run(site.settings.run),
         _ => Identity::Anything,
     };
@@ -46,7 +44,7 @@ pub(super) fn ledger(site: &Site, load: &TrafficLoad) -> Ledger {
     let local = numbers(site, load.publishers);
     let is_windowed = matches!(load.pace, Pace::Window(_)) && load.deliveries() > 0;
     ledger.credit = match is_windowed {
-        true => Credit::by_stream(load.publishers, load.topics, &local),
+        true => Credit::by_stream(load.publishers, load.topics, &local, load.deliveries()),
         false => Credit::new(local.len()),
     };
     if load.share.is_some() && load.routing == Routing::All && load.message.stamped {

@@ -13,7 +13,7 @@ use super::message::{Message, Outlet};
 use super::publisher::Publisher;
 use super::sizes::Sizes;
 use super::traffic::Traffic;
-use super::worker::{LONGEST_WAIT_NS, Worker};
+use super::worker::{SHORT_WAIT_NS, Worker};
 
 /// How long a broker has to close a connection after DISCONNECT.
 const FAREWELL_NS: u64 = 1_000_000_000;
@@ -60,7 +60,7 @@ impl Traffic {
         self.worker.ended.clear();
         let mut left = total;
         while left > 0 && clock::now() < end && self.worker.ended.is_empty() {
-            let _ = self.worker.pass(LONGEST_WAIT_NS);
+            let _ = self.worker.pass(SHORT_WAIT_NS);
             if !self.worker.settled.is_empty() {
                 left = self.worker.write_out(index, &message);
             }
@@ -113,7 +113,7 @@ impl Worker {
         }
         let mut erased = 0;
         while erased + self.ended.len() < indices.len() && clock::now() < end {
-            let _ = self.pass(LONGEST_WAIT_NS);
+            let _ = self.pass(SHORT_WAIT_NS);
             for index in std::mem::take(&mut self.settled) {
                 erased += 1;
                 self.leave(index, &Disconnect::default());
@@ -131,7 +131,7 @@ impl Worker {
         let end = clock::now() + FAREWELL_NS;
         while clock::now() < end && self.connections.iter().any(|connection| connection.phase == Phase::Leaving) {
             // That the run has failed changes nothing about leaving it in order.
-            let _ = self.pass(LONGEST_WAIT_NS);
+            let _ = self.pass(SHORT_WAIT_NS);
         }
         for connection in &mut self.connections {
             if connection.phase == Phase::Leaving {

@@ -23,7 +23,7 @@ pub(super) enum Fault {
     Io { while_doing: &'static str, kind: io::ErrorKind },
     #[error("no local port is left for another connection: give more addresses with --source")]
     NoPort,
-    #[error("TLS: {0}")]
+    #[error("TLS: {}{}", .0, hint(.0))]
     Tls(String),
     #[error("WebSocket: {0}")]
     WebSocket(String),
@@ -62,6 +62,17 @@ pub(super) fn words(reason: ReasonCode) -> String {
         text.push(letter.to_ascii_lowercase());
     }
     format!("{} ({:#04x})", text.replace("qo s", "QoS"), reason as u8)
+}
+
+/// What to do about it.
+fn hint(tls: &str) -> &'static str {
+    if tls.contains("UnknownIssuer") {
+        "; name the CA that issued the broker's certificate with --cafile"
+    } else if tls.contains("NotValidForName") || tls.contains("not valid for name") {
+        "; connect to a name the certificate has, or accept another one with --insecure"
+    } else {
+        ""
+    }
 }
 
 fn system(kind: io::ErrorKind) -> String {

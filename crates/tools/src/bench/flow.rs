@@ -6,16 +6,19 @@ use mqtt::QoS;
 
 use super::connection::{Phase, Role};
 use super::counts::Count;
+use super::outcome::Mark;
 use super::schedule::Schedule;
 use super::settings::Pace;
 use super::traffic::{Progress, Traffic};
-use super::worker::LONGEST_WAIT_NS;
 
 /// What one publisher writes ahead of its socket.
 const MAX_PENDING: usize = 64 << 10;
 
 /// Without any arrival for so long, what is on its way is given up and windows open again.
 const STALL_NS: u64 = 2_000_000_000;
+
+/// A sleep while nothing is due; whatever matters ends it.
+const LONG_WAIT_NS: u64 = 50_000_000;
 
 /// How publishing goes on.
 #[derive(Debug)]
@@ -27,7 +30,12 @@ pub(super) struct Flow {
     until: u64,
     /// Publishes of all publishers of this thread.
     pub(super) quota: u64,
+    /// Arrivals and answers.
     pub(super) progress: Progress,
+    /// A mark soon after something came.
+    pub(super) latest: Option<Mark>,
+    /// Answers, as long as some are outstanding.
+    pub(super) answered: Progress,
     stall: Progress,
     /// By publisher of this thread: deliveries on other threads that are already credited.
     credited: Vec<u64>,
@@ -42,6 +50,8 @@ impl Flow {
             until: 0,
             quota: 0,
             progress: Progress::new(0),
+            latest: None,
+            answered: Progress::new(0),
             stall: Progress::new(0),
             credited: vec![0; publishers],
             ready: Vec::new(),
@@ -63,6 +73,7 @@ impl Traffic {
         };
         self.flow.until = until;
         self.flow.progress = Progress::new(start);
+        self.flow.answered = Progress::new(start);
         self.flow.stall = Progress::new(start);
         self.count_quotas();
         for local in 0..self.publishers.len() as u32 {
@@ -100,11 +111,11 @@ impl Traffic {
 
     /// Wakes the publishers whose next message is due; says how long until the next one is.
     fn wake_due(&mut self, now: u64) -> u64 {
-        let Some(schedule) = self.flow.schedule else { return LONGEST_WAIT_NS };
+        let Some(schedule) = self.flow.schedule else { return LONG_WAIT_NS };
         let publishers = self.publishers.len();
         let threads = self.worker.site.settings.threads;
         if publishers == 0 {
-            return LONGEST_WAIT_NS;
+            return LONG_WAIT_NS;
         }
         loop {
             let (turn, local) = self.flow.cursor;

@@ -193,9 +193,7 @@ impl Ledger {
                 newest[stream] = newest[stream].max(stamp.sequence + 1);
                 Some(if is_late { Arrival::Late } else { Arrival::New })
             }
-            Order::All(_) | Order::Unknown => {
-                subscriber.streams.contains(&stamp.stream).then_some(Arrival::Unknown)
-            }
+            Order::All(_) | Order::Unknown => subscriber.streams.contains(&stamp.stream).then_some(Arrival::Unknown),
         }
     }
 

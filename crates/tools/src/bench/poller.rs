@@ -92,10 +92,8 @@ impl Poller {
     /// # Errors
     /// `Unsupported` before Linux 5.11.
     pub(super) fn wait(&mut self, nanoseconds: u64) -> io::Result<usize> {
-        let timeout = Timespec {
-            tv_sec: (nanoseconds / 1_000_000_000) as i64,
-            tv_nsec: (nanoseconds % 1_000_000_000) as i64,
-        };
+        let timeout =
+            Timespec { tv_sec: (nanoseconds / 1_000_000_000) as i64, tv_nsec: (nanoseconds % 1_000_000_000) as i64 };
         self.events.clear();
         match epoll::wait(&self.epoll, spare_capacity(&mut self.events), Some(&timeout)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => Ok(self.events.len()),

@@ -75,9 +75,9 @@ impl Progress {
         }
         let Some(live) = shared.all_live() else { return };
         let is_lines = self.style == Style::Lines;
-        if is_lines || now >= self.latest.0 + RATE_NS {
+        if is_lines || live.at >= self.latest.0 + RATE_NS {
             self.before = self.latest;
-            self.latest = (now, live.counts);
+            self.latest = (live.at, live.counts);
         }
         self.written_at = now;
         let line = self.line(&live, now);

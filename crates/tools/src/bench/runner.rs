@@ -81,8 +81,7 @@ pub(super) fn run(settings: Arc<Settings>, target: Arc<Target>, progress: Progre
     let mut watch = Watch { settings: settings.clone(), shared: shared.clone(), progress, memory };
     let mut threads = Vec::new();
     for me in 0..settings.threads {
-        let site =
-            Site { settings: settings.clone(), target: target.clone(), shared: shared.clone(), me };
+        let site = Site { settings: settings.clone(), target: target.clone(), shared: shared.clone(), me };
         threads.push(start(site, done.clone()).map_err(failed("start a thread"))?);
     }
     drop(done);

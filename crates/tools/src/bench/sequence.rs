@@ -132,7 +132,10 @@ mod tests {
     #[test]
     fn a_second_arrival_is_a_repetition_wherever_it_was_first() {
         let mut tracker = Tracker::default();
-        assert_eq!(arrivals(&mut tracker, &[0, 0, 5, 5, 3, 3, 0]), [New, Repeated, New, Repeated, Late, Repeated, Repeated]);
+        assert_eq!(
+            arrivals(&mut tracker, &[0, 0, 5, 5, 3, 3, 0]),
+            [New, Repeated, New, Repeated, Late, Repeated, Repeated]
+        );
         assert_eq!(tracker.missing(), 3);
     }
 

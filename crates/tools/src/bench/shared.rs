@@ -42,6 +42,8 @@ pub(super) struct Tally {
 /// What the progress line is made from.
 #[derive(Debug, Clone)]
 pub(super) struct Live {
+    /// When it was so, monotonic nanoseconds.
+    pub(super) at: u64,
     pub(super) counts: Counts,
     /// The latency a person looks at in this scenario.
     pub(super) latency: Latency,
@@ -90,6 +92,7 @@ impl Shared {
     pub(super) fn new(threads: usize, publishers: u32) -> io::Result<Self> {
         let live = || {
             Mutex::new(Live {
+                at: 0,
                 counts: Counts::default(),
                 latency: Latency::new(),
                 faults: 0,
@@ -169,6 +172,7 @@ impl Shared {
         let mut threads = self.live.iter().map(|live| live.lock().unwrap_or_else(PoisonError::into_inner).clone());
         let mut all = threads.next()?;
         for live in threads {
+            all.at = all.at.max(live.at);
             all.counts.add(&live.counts);
             all.latency.merge(&live.latency);
             all.faults += live.faults;

@@ -10,7 +10,10 @@ pub(super) enum Sizes {
     /// In turn; at least two.
     List(Vec<u32>),
     /// Spread evenly over first to last, both included, and the same in every run.
-    Range { first: u32, last: u32 },
+    Range {
+        first: u32,
+        last: u32,
+    },
 }
 
 impl Sizes {

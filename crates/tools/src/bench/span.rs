@@ -31,8 +31,8 @@ fn expected() -> String {
 pub(super) fn show(nanoseconds: u64) -> String {
     let ns = nanoseconds as f64;
     let (value, unit) = match nanoseconds {
-        0..1_000_000 => (ns / 1e3, "µs"),
-        1_000_000..1_000_000_000 => (ns / 1e6, "ms"),
+        0..999_500 => (ns / 1e3, "µs"),
+        999_500..999_500_000 => (ns / 1e6, "ms"),
         _ => (ns / 1e9, "s"),
     };
     let decimals = if value < 10.0 { 2 } else { usize::from(value < 100.0) };
@@ -64,6 +64,7 @@ mod tests {
         assert_eq!(show(950), "0.95 µs");
         assert_eq!(show(53_000), "53.0 µs");
         assert_eq!(show(453_000), "453 µs");
+        assert_eq!(show(999_900), "1.00 ms");
         assert_eq!(show(1_234_000), "1.23 ms");
         assert_eq!(show(12_340_000_000), "12.3 s");
     }

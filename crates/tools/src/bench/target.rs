@@ -68,8 +68,11 @@ fn address(host: &str, port: u16, timeout: Duration) -> Result<SocketAddr, Targe
     match addresses.as_slice() {
         [] => Err(TargetError::NoAddress { host: host.to_owned() }),
         [only] => Ok(*only),
-        several => first_that_answers(several, timeout)
-            .map_err(|reason| TargetError::Unreachable { host: host.to_owned(), port, reason }),
+        several => first_that_answers(several, timeout).map_err(|reason| TargetError::Unreachable {
+            host: host.to_owned(),
+            port,
+            reason,
+        }),
     }
 }
 

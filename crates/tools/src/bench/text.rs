@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::latency::Percentiles;
-use super::number::{memory, rate, whole};
+use super::number::{counted, memory, rate, whole};
 use super::part::PartReport;
 use super::report::{MessagesReport, Report};
 use super::span;
@@ -22,7 +22,8 @@ fn write_page(out: &mut String, report: &Report) -> std::fmt::Result {
         write_part(out, report, part)?;
     }
     latencies(out, report)?;
-    if let Some(messages) = &report.messages {
+    // A run that did not begin has no messages to speak of.
+    if let Some(messages) = report.messages.as_ref().filter(|_| !report.parts.is_empty()) {
         write_messages(out, messages)?;
     }
     write_connections(out, report)?;
@@ -43,10 +44,10 @@ fn headline(out: &mut String, report: &Report) -> std::fmt::Result {
     write!(out, "{}", report.scenario)?;
     if let Some(load) = &report.load {
         if load.publishers > 0 {
-            write!(out, ", {} publishers", whole(load.publishers.into()))?;
+            write!(out, ", {}", counted(load.publishers.into(), "publisher"))?;
         }
         if load.subscribers > 0 {
-            write!(out, ", {} subscribers", whole(load.subscribers.into()))?;
+            write!(out, ", {}", counted(load.subscribers.into(), "subscriber"))?;
         }
         match (load.publishers, load.qos == load.subscription_qos || load.subscribers == 0) {
             (0, _) => write!(out, ", QoS {}", load.subscription_qos)?,
@@ -113,8 +114,7 @@ fn latencies(out: &mut String, report: &Report) -> std::fmt::Result {
 }
 
 fn columns(summary: &Percentiles) -> String {
-    let values =
-        [summary.mean_us, summary.p50_us, summary.p90_us, summary.p99_us, summary.p999_us, summary.max_us];
+    let values = [summary.mean_us, summary.p50_us, summary.p90_us, summary.p99_us, summary.p999_us, summary.max_us];
     values.map(|us| format!("{:>10}", span::show((us * 1e3) as u64))).concat()
 }
 

@@ -19,7 +19,10 @@ use super::sequence::Tracker;
 use super::settings::{Routing, TrafficLoad};
 use super::shared::Doing;
 use super::subscriber::Order;
-use super::worker::{Halt, LONGEST_WAIT_NS, Site, Worker};
+use super::worker::{Halt, SHORT_WAIT_NS, Site, Worker};
+
+/// How far a mark may be from the last arrival; taking one costs some 50 µs.
+const LATEST_NS: u64 = 50_000_000;
 
 /// One thread's publishers and subscribers.
 pub(super) struct Traffic {
@@ -100,30 +103,40 @@ impl Traffic {
         self.worker.bring_up(self.publishers.clone())?;
         self.worker.gate(2)?;
         let from = self.publish()?;
-        let until = match self.load.span.duration {
-            Some(_) => Some(self.worker.mark()),
-            None => None,
-        };
-        let is_timed = until.is_some() && !matches!(self.load.routing, Routing::Others { .. });
-        if is_timed {
+        // With a duration measuring ends now, without one with the last arrival.
+        let is_elsewhere = matches!(self.load.routing, Routing::Others { .. });
+        let until = (self.load.span.duration.is_some() && !is_elsewhere).then(|| self.worker.mark());
+        if until.is_some() {
             self.worker.ledger.measure = Measure::Off;
         }
         self.worker.doing = Doing::Draining;
         let drained = self.drain();
         if let Some(from) = from {
-            self.stretches.push(Stretch { part: Part::Measuring, from, until: self.end_mark(until) });
+            let until = until.unwrap_or_else(|| self.last_mark());
+            self.stretches.push(Stretch { part: Part::Measuring, from, until });
         }
         drained?;
         // Nobody leaves while others still wait for what was sent here.
         self.worker.gate(3)
     }
 
-    /// Where measuring ends when no duration says so: with the last arrival.
-    fn end_mark(&self, until: Option<Mark>) -> Mark {
-        let is_elsewhere = matches!(self.load.routing, Routing::Others { .. });
-        match until {
-            Some(mark) if !is_elsewhere => mark,
-            until => Mark { at: self.flow.progress.at, ..until.unwrap_or_else(|| self.worker.mark()) },
+    /// A mark at the last arrival, for what ends when nothing comes any more.
+    pub(super) fn last_mark(&self) -> Mark {
+        let now = self.worker.mark();
+        match self.flow.latest {
+            Some(latest) if now.at > self.flow.progress.at + LATEST_NS => latest,
+            _ => now,
+        }
+    }
+
+    /// Notes that something came, so that there is a mark close to the last arrival.
+    pub(super) fn note_progress(&mut self) {
+        let counts = &self.worker.ledger.counts;
+        let seen = counts[Count::Received] + counts[Count::Acked] + counts[Count::RefusedPublishes];
+        let now = self.worker.ledger.now;
+        let is_news = self.flow.progress.idle(seen, now) == 0;
+        if is_news && self.flow.latest.is_none_or(|latest| now > latest.at + LATEST_NS) {
+            self.flow.latest = Some(self.worker.mark());
         }
     }
 
@@ -155,6 +168,9 @@ impl Traffic {
             let next_mark = if from.is_none() { from_at } else { until_at };
             let wait = self.produce(now).min(next_mark.saturating_sub(now));
             self.worker.pass(wait)?;
+            if self.load.span.duration.is_none() || matches!(self.load.routing, Routing::Others { .. }) {
+                self.note_progress();
+            }
             if self.is_stuck() {
                 break;
             }
@@ -201,15 +217,17 @@ impl Traffic {
     /// Whether publishes have waited for their acknowledgement longer than anything may.
     pub(super) fn is_stuck(&mut self) -> bool {
         let counts = &self.worker.ledger.counts;
-        let seen = counts[Count::Received] + counts[Count::Acked] + counts[Count::RefusedPublishes];
+        let answered = counts[Count::Acked] + counts[Count::RefusedPublishes];
         let now = self.worker.ledger.now;
-        let idle = self.flow.progress.idle(seen, now);
-        let timeout = clock::nanoseconds(self.worker.site.settings.clients.timeout);
-        if idle > timeout && self.unanswered() > 0 {
-            self.worker.ledger.fault(&Fault::Timeout("PUBLISH"));
-            return true;
+        if self.unanswered() == 0 {
+            self.flow.answered = Progress::new(now);
         }
-        false
+        let timeout = clock::nanoseconds(self.worker.site.settings.clients.timeout);
+        let is_stuck = self.flow.answered.idle(answered, now) > timeout;
+        if is_stuck {
+            self.worker.ledger.fault(&Fault::Timeout("PUBLISH"));
+        }
+        is_stuck
     }
 
     /// Publishes of this thread that the broker has not answered.
@@ -229,8 +247,7 @@ impl Traffic {
             let sum = self.worker.site.shared.sum();
             let now = self.worker.ledger.now;
             let idle = progress.idle(sum.received + sum.answered + sum.sent, now);
-            let counts = &self.worker.ledger.counts;
-            self.flow.progress.idle(counts[Count::Received] + counts[Count::Acked] + counts[Count::RefusedPublishes], now);
+            self.note_progress();
             let expected = (sum.sent - sum.refused.min(sum.sent)) * self.load.deliveries();
             let all_answered = self.load.message.qos == QoS::AtMostOnce || sum.answered >= sum.sent;
             let is_written = self.publishers.clone().all(|index| self.has_written(index));
@@ -241,7 +258,7 @@ impl Traffic {
             if idle > limit || self.are_gone(&everyone) {
                 return Ok(());
             }
-            self.worker.pass(LONGEST_WAIT_NS)?;
+            self.worker.pass(SHORT_WAIT_NS)?;
         }
     }
 

@@ -176,9 +176,9 @@ fn answer_len(bytes: &[u8]) -> Result<Option<usize>, Fault> {
     if status.split(' ').nth(1) != Some("101") {
         return Err(Fault::WebSocket(format!("the broker answered {status:?} instead of switching protocols")));
     }
-    let accepted = lines.filter_map(|line| line.split_once(':')).any(|(name, value)| {
-        name.eq_ignore_ascii_case("sec-websocket-accept") && value.trim() == ACCEPT
-    });
+    let accepted = lines
+        .filter_map(|line| line.split_once(':'))
+        .any(|(name, value)| name.eq_ignore_ascii_case("sec-websocket-accept") && value.trim() == ACCEPT);
     if !accepted {
         return Err(Fault::WebSocket("the broker's answer does not accept the key".to_owned()));
     }

@@ -29,8 +29,11 @@ const SWEEP_NS: u64 = 250_000_000;
 /// How often the progress line hears of this thread.
 const LIVE_NS: u64 = 200_000_000;
 
-/// The longest sleep, so that a lost wake-up costs little.
-pub(super) const LONGEST_WAIT_NS: u64 = 5_000_000;
+/// Reads of what was left on a connection that broke.
+const LAST_READS: u32 = 16;
+
+/// A sleep while something of another thread is waited for that wakes nobody.
+pub(super) const SHORT_WAIT_NS: u64 = 5_000_000;
 
 /// What a worker belongs to.
 #[derive(Clone)]
@@ -100,7 +103,7 @@ impl Worker {
         self.flush();
         let wait = match self.ledger.credit.has_ready() {
             true => 0,
-            false => wait.min(self.dialer.wait(self.ledger.now)).min(LONGEST_WAIT_NS),
+            false => wait.min(self.dialer.wait(self.ledger.now)).min(SWEEP_NS),
         };
         let ready = match self.poller.wait(wait) {
             Ok(ready) => ready,
@@ -165,7 +168,8 @@ impl Worker {
         if let Err(fault) = connection.read(index, version, &mut self.scratch, &mut self.ledger) {
             return self.end(index, fault);
         }
-        let has_more = connection.out.pending() > 0 || connection.transport.as_ref().is_some_and(Transport::wants_write);
+        let has_more =
+            connection.out.pending() > 0 || connection.transport.as_ref().is_some_and(Transport::wants_write);
         if has_more {
             self.touch(index);
         }
@@ -187,11 +191,26 @@ impl Worker {
         for index in dirty.drain(..) {
             self.connections[index as usize].dirty = false;
             if let Err(fault) = self.flush_one(index) {
+                let fault = self.last_words(index).unwrap_or(fault);
                 self.end(index, fault);
             }
         }
         // Ending a connection makes none dirty.
         self.dirty = dirty;
+    }
+
+    /// What the broker said before it closed, where it could not be written to any more.
+    fn last_words(&mut self, index: u32) -> Option<Fault> {
+        let version = self.site.settings.clients.version;
+        let connection = &mut self.connections[index as usize];
+        for _ in 0..LAST_READS {
+            match connection.read(index, version, &mut self.scratch, &mut self.ledger) {
+                Ok(()) => {}
+                Err(fault @ (Fault::Disconnected(_) | Fault::Refused(_))) => return Some(fault),
+                Err(_) => return None,
+            }
+        }
+        None
     }
 
     #[inline]
@@ -364,6 +383,7 @@ impl Worker {
         };
         let open = self.connections.iter().filter(|connection| connection.phase == Phase::Open).count();
         let live = Live {
+            at: self.ledger.now,
             counts: self.ledger.counts,
             latency: latency.clone(),
             faults: self.ledger.faults.total(),
@@ -391,7 +411,7 @@ impl Worker {
     pub(super) fn gate(&mut self, number: usize) -> Result<(), Halt> {
         self.site.shared.arrive();
         while !self.site.shared.is_open(number) {
-            self.pass(LONGEST_WAIT_NS)?;
+            self.pass(SHORT_WAIT_NS)?;
             if self.site.shared.is_interrupted() {
                 return Err(Halt::Interrupted);
             }
@@ -409,7 +429,7 @@ impl Worker {
         self.ended.clear();
         self.queue(range);
         while self.settled.len() < total {
-            self.pass(LONGEST_WAIT_NS)?;
+            self.pass(SHORT_WAIT_NS)?;
             if let Some((_, fault)) = self.ended.first() {
                 self.site.shared.fail(format!("{} of {total} clients came up: {fault}", self.settled.len()));
                 return Err(Halt::Failed);

@@ -3,6 +3,7 @@
 use client::Endpoint;
 
 use super::Connection;
+use super::secret::Hidden;
 use super::url::Url;
 use crate::failure::Failure;
 
@@ -24,7 +25,7 @@ impl Target {
     /// # Errors
     /// A URL that is none, TLS files that cannot be used.
     pub fn of(flags: &Connection) -> Result<Self, Failure> {
-        let url = flags.url.as_deref().map(Url::parse).transpose()?;
+        let url = flags.url.as_ref().map(|Hidden(text)| Url::parse(text)).transpose()?;
         let websocket = match &url {
             Some(url) if url.has_websocket() => Some(format!("/{}", url.path.as_deref().unwrap_or_default())),
             Some(_) => None,

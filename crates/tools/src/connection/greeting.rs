@@ -32,8 +32,7 @@ impl Greeting {
         let mut connect = Connect::new(version, client_id(flags, tool)?);
         connect.clean_start = !flags.keep_session;
         connect.keep_alive = flags.keepalive;
-        connect.username =
-            flags.username.clone().or_else(|| target.url.as_ref().and_then(|url| url.username.clone()));
+        connect.username = flags.username.clone().or_else(|| target.url.as_ref().and_then(|url| url.username.clone()));
         connect.password = flags.password(target.url.as_ref(), connect.username.as_deref())?;
         if connect.password.is_some() && connect.username.is_none() && !version.is_v5() {
             return Err(Failure::usage("a password without a user name is only possible with MQTT 5; add -u"));

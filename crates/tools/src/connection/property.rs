@@ -1,5 +1,6 @@
 //! `-D COMMAND PROPERTY VALUE`: properties of MQTT 5 packets, as mosquitto's tools take them.
 
+use std::fmt;
 use std::num::{NonZeroU16, NonZeroU32};
 use std::str::FromStr;
 
@@ -29,9 +30,16 @@ Properties for -D:
   (those of packets that the tool sends)";
 
 /// The properties given, each as the words behind one `-D`.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Properties {
     given: Vec<Vec<String>>,
+}
+
+/// Prints how many: authentication data is a secret.
+impl fmt::Debug for Properties {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Properties").field("given", &self.given.len()).finish_non_exhaustive()
+    }
 }
 
 impl Args for Properties {
@@ -97,7 +105,7 @@ pub(crate) struct PropertySet {
     pub disconnect: Disconnect,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub(crate) struct ConnectProperties {
     pub authentication_method: Option<String>,
     pub authentication_data: Option<Bytes>,
@@ -108,6 +116,14 @@ pub(crate) struct ConnectProperties {
     pub session_expiry: Option<u32>,
     pub topic_alias_maximum: u16,
     pub user: Vec<(String, String)>,
+}
+
+/// Prints the method alone: authentication data is a secret.
+impl fmt::Debug for ConnectProperties {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let method = &self.authentication_method;
+        f.debug_struct("ConnectProperties").field("authentication_method", method).finish_non_exhaustive()
+    }
 }
 
 impl Default for ConnectProperties {

@@ -1,5 +1,6 @@
 //! `-L`: broker, user and topic in one word.
 
+use super::secret::Hidden;
 use crate::failure::Failure;
 
 /// A URL taken apart.
@@ -7,7 +8,7 @@ use crate::failure::Failure;
 pub(super) struct Url {
     pub scheme: Scheme,
     pub username: Option<String>,
-    pub password: Option<String>,
+    pub password: Option<Hidden>,
     pub host: String,
     pub port: Option<u16>,
     /// What follows the host's slash; `None` when it is nothing.
@@ -29,7 +30,11 @@ impl Url {
     /// `SCHEME://[USER[:PASSWORD]@]HOST[:PORT][/PATH]`; user and password may be percent-encoded.
     pub fn parse(text: &str) -> Result<Self, Failure> {
         // The text may hold a password: it is not repeated.
-        let wrong = |what: &str| Failure::usage(format!("-L: {what}; expected mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC] or ws[s]://...[/PATH]"));
+        let wrong = |what: &str| {
+            Failure::usage(format!(
+                "-L: {what}; expected mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC] or ws[s]://...[/PATH]"
+            ))
+        };
         let (scheme, rest) = text.split_once("://").ok_or_else(|| wrong("there is no scheme"))?;
         let scheme = SCHEMES.iter().find(|(name, _)| *name == scheme).map(|(_, scheme)| *scheme);
         let scheme = scheme.ok_or_else(|| wrong("the scheme is none of mqtt, mqtts, ws, wss"))?;
@@ -55,7 +60,7 @@ impl Url {
         Ok(Self {
             scheme,
             username: decoded(username)?,
-            password: decoded(password)?,
+            password: decoded(password)?.map(Hidden),
             host: host.to_owned(),
             port,
             path: (!path.is_empty()).then(|| path.to_owned()),
@@ -112,7 +117,7 @@ mod tests {
     fn all_parts_are_found() {
         let url = Url::parse("mqtts://me:p%40ss%3Aword@host.example:8884/a/b c").unwrap();
         assert_eq!(url.scheme, Scheme::Mqtts);
-        assert_eq!((url.username.as_deref(), url.password.as_deref()), (Some("me"), Some("p@ss:word")));
+        assert_eq!((url.username.as_deref(), url.password), (Some("me"), Some(Hidden("p@ss:word".to_owned()))));
         assert_eq!((url.host.as_str(), url.port, url.path.as_deref()), ("host.example", Some(8884), Some("a/b c")));
     }
 

@@ -18,11 +18,7 @@ pub(super) enum PayloadAs {
 pub(super) fn print(out: &mut impl Write, sample: &Sample<'_>, payload: PayloadAs) -> io::Result<()> {
     let received = sample.received;
     let micros = sample.time.timestamp_subsec_micros().min(999_999);
-    let time = format!(
-        "{}.{micros:06}Z{}",
-        strftime(sample.time, "%Y-%m-%dT%H:%M:%S"),
-        strftime(sample.time, "%z")
-    );
+    let time = format!("{}.{micros:06}Z{}", strftime(sample.time, "%Y-%m-%dT%H:%M:%S"), strftime(sample.time, "%z"));
     write!(out, r#"{{"tst":{},"topic":{}"#, string(&time), string(&received.topic))?;
     let (qos, retain) = (received.qos as u8, u8::from(received.retain));
     write!(out, r#","qos":{qos},"retain":{retain},"payloadlen":{}"#, received.payload.len())?;
@@ -49,11 +45,14 @@ fn properties(sample: &Sample<'_>) -> Vec<String> {
         members.extend(value.map(|value| format!("{}:{value}", string(name))));
     };
     let ids = received.subscription_ids.iter().map(u32::to_string).collect::<Vec<_>>();
-    member("subscription-identifier", match ids.as_slice() {
-        [] => None,
-        [one] => Some(one.clone()),
-        several => Some(format!("[{}]", several.join(","))),
-    });
+    member(
+        "subscription-identifier",
+        match ids.as_slice() {
+            [] => None,
+            [one] => Some(one.clone()),
+            several => Some(format!("[{}]", several.join(","))),
+        },
+    );
     let user = properties.user.iter().map(|(name, value)| format!("{}:{}", string(name), string(value)));
     let user = user.collect::<Vec<_>>();
     member("user-properties", (!user.is_empty()).then(|| format!("{{{}}}", user.join(","))));

@@ -37,7 +37,16 @@ pub(super) enum Verdict {
     /// It was left out.
     Skip,
     Next,
-    End,
+    /// It was the last that was wanted.
+    Last,
+    /// It is not wanted, and none after it.
+    Refuse,
+}
+
+impl Verdict {
+    pub fn is_last(self) -> bool {
+        matches!(self, Self::Last | Self::Refuse)
+    }
 }
 
 impl Choice {
@@ -62,7 +71,7 @@ impl Choice {
     /// What a message is before it is printed.
     fn judge(&self, received: &Received) -> Verdict {
         match (self.retained, received.retain) {
-            (Retained::Only, false) => return Verdict::End,
+            (Retained::Only, false) => return Verdict::Refuse,
             (Retained::No, true) => return Verdict::Skip,
             _ => {}
         }
@@ -94,10 +103,10 @@ impl Reception {
             return Ok(verdict);
         }
         if self.printer.print(received)? == Audience::Gone {
-            return Ok(Verdict::End);
+            return Ok(Verdict::Refuse);
         }
         self.printed += 1;
-        Ok(if self.choice.count == Some(self.printed) { Verdict::End } else { Verdict::Next })
+        Ok(if self.choice.count == Some(self.printed) { Verdict::Last } else { Verdict::Next })
     }
 
     /// Whether the broker is to forget a message that was taken.
@@ -156,7 +165,7 @@ mod tests {
         assert_eq!(choice(true, false, &[]).judge(&message("a", true)), Verdict::Skip);
         assert_eq!(choice(true, false, &[]).judge(&message("a", false)), Verdict::Next);
         assert_eq!(choice(false, true, &[]).judge(&message("a", true)), Verdict::Next);
-        assert_eq!(choice(false, true, &[]).judge(&message("a", false)), Verdict::End);
+        assert_eq!(choice(false, true, &[]).judge(&message("a", false)), Verdict::Refuse);
     }
 
     #[test]

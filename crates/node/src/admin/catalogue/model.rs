@@ -33,10 +33,10 @@ metrics! { MODEL:
     REJECTED_MEMORY: Counter "aio_broker_backpressure_packets_rejected_memory" HOST, "Publishes refused with 0x97 because memory was short.";
     REJECTED_DISK: Counter "aio_broker_backpressure_packets_rejected_disk" CHAIN, "Publishes refused because the disk was full or the queues held as much of it as they may.";
     DISK_BUFFER_USAGE: Gauge "aio_broker_total_disk_backed_message_buffer_usage" HOST, "Bytes of queued messages on disk, each message once.";
-    BACKEND_REPLICAS: Gauge "aio_broker_backend_replicas" HOST, "Replicas of partitions that run.";
+    BACKEND_REPLICAS: Gauge "aio_broker_backend_replicas" HOST, "Replicas of partitions: one of each.";
     BACKEND_PARTITIONS: Gauge "aio_broker_backend_partitions" HOST, "Partitions.";
     BACKEND_WORKERS: Gauge "aio_broker_backend_workers" HOST, "Workers of each replica.";
-    FRONTEND_REPLICAS: Gauge "aio_broker_frontend_replicas" HOST, "Frontends that run: this process.";
+    FRONTEND_REPLICAS: Gauge "aio_broker_frontend_replicas" HOST, "Frontends: this process.";
     FRONTEND_WORKERS: Gauge "aio_broker_frontend_workers" HOST, "Workers of each frontend.";
     BACKEND_RESTARTS: Counter "aio_broker_backend_replicas_restarts" HOST, "Starts of the process on its data directory, without the first.";
     FRONTEND_RESTARTS: Counter "aio_broker_frontend_replicas_restarts" HOST, "Starts of the process on its data directory, without the first.";

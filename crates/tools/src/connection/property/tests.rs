@@ -2,14 +2,8 @@
 
 use super::*;
 
-const ALL: [Command; 6] = [
-    Command::Connect,
-    Command::Publish,
-    Command::Subscribe,
-    Command::Unsubscribe,
-    Command::Will,
-    Command::Disconnect,
-];
+const ALL: [Command; 6] =
+    [Command::Connect, Command::Publish, Command::Subscribe, Command::Unsubscribe, Command::Will, Command::Disconnect];
 
 fn set(lines: &[&str]) -> Result<PropertySet, Failure> {
     let words = |line: &&str| line.split(' ').map(str::to_owned).collect();
