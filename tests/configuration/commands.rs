@@ -36,11 +36,14 @@ fn check_takes_good_files() {
     let outcome = run(&["check".as_ref(), resources.path().as_os_str()]);
     assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""), "{}", outcome.stdout);
     assert!(outcome.stdout.contains("2 files, no problems"), "{}", outcome.stdout);
-    // Files one by one are the same, and a part of them is checked as what it is.
+    // One file of them is checked as what it is, with the secrets beside it.
     let one = resources.path().join("plant.yaml");
     let outcome = run(&["check".as_ref(), one.as_os_str()]);
-    assert_eq!(outcome.code, 2, "its secret is in no file: {}", outcome.stdout);
-    assert!(outcome.stderr.contains("server"), "{}", outcome.stderr);
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (0, "1 file, no problems\n"), "{}", outcome.stderr);
+    fs::remove_dir_all(resources.path().join("secrets/server")).expect("the secret goes");
+    let outcome = run(&["check".as_ref(), one.as_os_str()]);
+    assert_eq!(outcome.code, 2, "{}", outcome.stdout);
+    assert!(outcome.stderr.contains("plant.yaml:11 spec.ports[0].tls.manual.secretRef"), "{}", outcome.stderr);
 }
 
 /// As Azure's documentation has them, and as people have them after a while.
@@ -92,7 +95,7 @@ fn check_tells_all_problems_at_once() {
     let outcome = run(&["check".as_ref(), resources.path().as_os_str()]);
     assert_eq!((outcome.code, outcome.stdout.as_str()), (2, ""), "{}", outcome.stderr);
     for (place, words) in [
-        ("broker.yaml:6 spec.memoryProfil", "memoryProfile"),
+        ("broker.yaml:6 spec memoryProfil:", "did you mean memoryProfile?"),
         ("broker.yaml:8 spec.cardinality.frontend.workers", "16"),
         ("broker.yaml:11 spec.diagnostics.logs.level", "info"),
         ("one.yaml:7 spec.ports[0].port", "many"),
@@ -109,6 +112,17 @@ fn check_tells_all_problems_at_once() {
     for line in outcome.stderr.lines() {
         assert!(failure.output.contains(line), "{line}: {}", failure.output);
     }
+}
+
+/// What cannot be read is the problem, not what would be missing without it.
+#[test]
+fn a_file_that_is_no_yaml_is_told_alone() {
+    let resources = Resources::new();
+    resources.write("plant.yaml", "kind: BrokerListener\nspec: [\n");
+    let settings = Settings::new().mqtt("off").resources(&resources);
+    let Err(failure) = Broker::try_start(settings) else { panic!("the broker starts") };
+    let problems: Vec<&str> = failure.output.lines().filter(|line| line.starts_with("causeway: ")).collect();
+    assert!(problems.len() == 1 && problems[0].contains("plant.yaml:"), "{problems:#?}");
 }
 
 /// Every file that is known to be broken, by its own problem.

@@ -9,6 +9,13 @@ pub enum Listeners {
     All,
 }
 
+/// Whether options of the run are added to those of the test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extra {
+    Added,
+    LeftOut,
+}
+
 /// Command-line options of the broker under test, by name.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -24,6 +31,8 @@ pub struct Settings {
     pub admin: Option<String>,
     /// Variables of the broker's environment.
     pub environment: Vec<(String, String)>,
+    /// Whether `CAUSEWAY_TEST_ARGS` adds its options.
+    pub extra: Extra,
     /// What its calls to sync files go through.
     pub sync_gate: Option<crate::sync_gate::SyncGate>,
 }
@@ -38,6 +47,7 @@ impl Default for Settings {
             nobody: false,
             admin: Some("127.0.0.1:0".into()),
             environment: Vec::new(),
+            extra: Extra::Added,
             sync_gate: None,
         }
     }
@@ -86,6 +96,12 @@ impl Settings {
         self
     }
 
+    /// Leaves out the options of the run: flags would go before what the resources of this test say.
+    pub fn as_written(mut self) -> Self {
+        self.extra = Extra::LeftOut;
+        self
+    }
+
     /// Has the broker sync its files through this gate.
     pub fn sync_gate(mut self, gate: &crate::sync_gate::SyncGate) -> Self {
         self.sync_gate = Some(gate.clone());
@@ -110,7 +126,8 @@ impl Settings {
         for (name, value) in listeners.into_iter().chain(self.admin.as_deref().map(|admin| ("--admin", admin))) {
             arguments.extend([name.to_string(), value.to_string()]);
         }
-        for (name, value) in extra().iter().filter(|(name, _)| self.value(name).is_none()).chain(&self.options) {
+        let extra = if self.extra == Extra::Added { extra() } else { Vec::new() };
+        for (name, value) in extra.iter().filter(|(name, _)| self.value(name).is_none()).chain(&self.options) {
             arguments.extend([name.clone(), value.clone()]);
         }
         arguments

@@ -268,6 +268,7 @@ impl Connection {
     }
 
     fn handle(self: &Rc<Self>, worker: &Rc<Worker>, inbound: &mut Inbound, frame: Frame<'_>) -> Result<Flow, Fault> {
+        tracing::trace!(peer = %self.peer, packet = ?frame.kind, bytes = frame.body.len(), "received");
         match inbound.phase {
             Phase::AwaitConnect => return self.on_first_packet(worker, inbound, frame),
             Phase::Authenticating(_) => return self.on_packet_while_authenticating(worker, inbound, frame),

@@ -66,6 +66,7 @@ const LISTENER: &[Shown] = &[
     ("ports[].tls.certManagerCertificateSpec.issuerRef.kind", certificates::issuer_ref),
     ("ports[].tls.certManagerCertificateSpec.issuerRef.name", certificates::issuer_ref),
     ("ports[].tls.certManagerCertificateSpec.privateKey.algorithm", certificates::algorithm),
+    ("ports[].tls.certManagerCertificateSpec.privateKey.algorithm", certificates::algorithm_long_rsa),
     ("ports[].tls.certManagerCertificateSpec.privateKey.rotationPolicy", rotation::rotation_policy),
     ("ports[].tls.certManagerCertificateSpec.renewBefore", rotation::renew_before),
     ("ports[].tls.certManagerCertificateSpec.san.dns", certificates::alternative_names),

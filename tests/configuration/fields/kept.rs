@@ -61,7 +61,7 @@ pub fn generate_resource_limits() {
     assert!(refused_broker("generateResourceLimits: {cpu: 2}\n").contains("spec.generateResourceLimits.cpu"));
 }
 
-const CLAIM: &str = "\
+const CLAIM: &str = "
     volumeName: volume
     volumeMode: Filesystem
     storageClassName: fast
@@ -101,7 +101,7 @@ const CLAIMED: &[(&str, &str)] = &[
 ];
 
 fn claim(name: &str) {
-    let spec = format!("diskBackedMessageBuffer:\n  maxSize: 500M\n  {name}:\n{CLAIM}");
+    let spec = format!("diskBackedMessageBuffer:\n  maxSize: 500M\n  {name}:{CLAIM}");
     let paths: Vec<(String, &str)> =
         CLAIMED.iter().map(|(path, value)| (format!("diskBackedMessageBuffer.{name}.{path}"), *value)).collect();
     let expected: Vec<(&str, &str)> = paths.iter().map(|(path, value)| (path.as_str(), *value)).collect();
@@ -109,14 +109,14 @@ fn claim(name: &str) {
     let wrong = "{volumeMode: Tape, accessModes: [All], storageClass: x, dataSource: {name: x}, resources: {limits: {storage: lots}}, selector: {matchExpressions: [{key: x, operator: Like}]}}";
     let told = refused_broker(&format!("diskBackedMessageBuffer:\n  maxSize: 500M\n  {name}: {wrong}\n"));
     for path in [
-        "volumeMode",
-        "accessModes[0]",
-        "storageClass",
-        "dataSource.kind",
-        "resources.limits.storage",
-        "selector.matchExpressions[0].operator",
+        ".volumeMode",
+        ".accessModes[0]",
+        " storageClass: no such field",
+        ".dataSource kind: is missing",
+        ".resources.limits.storage",
+        ".selector.matchExpressions[0].operator",
     ] {
-        assert!(told.contains(&format!("spec.diskBackedMessageBuffer.{name}.{path}")), "{path}: {told}");
+        assert!(told.contains(&format!("spec.diskBackedMessageBuffer.{name}{path}")), "{path}: {told}");
     }
 }
 

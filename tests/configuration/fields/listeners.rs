@@ -6,7 +6,7 @@ use std::sync::Arc;
 use causeway_tests::pki::TestAuthority;
 use causeway_tests::stream::{Stream, tcp};
 use causeway_tests::websocket::WebSocket;
-use causeway_tests::{Client, Connect, Publish, free_port, tls};
+use causeway_tests::{Client, Connect, Publish, free_port, fresh, tls};
 use rustls::ClientConfig;
 
 use super::served::{Served, V, connected, refused_listener};
@@ -26,8 +26,9 @@ fn secured(address: SocketAddr, config: Arc<ClientConfig>) -> impl Stream {
 }
 
 fn round_trip(client: &mut Client) {
-    client.subscribe("round/trip", 1);
-    client.publish(Publish::new("round/trip", "x").qos(1));
+    let topic = fresh("round/trip");
+    client.subscribe(&topic, 1);
+    client.publish(Publish::new(&topic, "x").qos(1));
     assert_eq!(client.take().text(), "x");
 }
 
@@ -98,7 +99,7 @@ pub fn tls_mode() {
     client.expect_disconnect(0x98);
     round_trip(&mut connected(address));
     assert!(refused_listener(&plant(1, "  tls: {mode: Off}\n")).contains("spec.ports[0].tls.mode"));
-    assert!(refused_listener(&plant(1, "  tls: {mode: Manual}\n")).contains("spec.ports[0].tls.manual"));
+    assert!(refused_listener(&plant(1, "  tls: {mode: Manual}\n")).contains("spec.ports[0].tls manual: is missing"));
     let both = "  tls: {mode: Manual, manual: {secretRef: x}, certManagerCertificateSpec: {duration: 1h}}\n";
     assert!(refused_listener(&plant(1, both)).contains("certManagerCertificateSpec"));
 }

@@ -20,7 +20,8 @@ impl Served {
     pub fn by(spec: &str) -> Self {
         let resources = Resources::new();
         resources.broker(spec);
-        Served::from(resources, Settings::new())
+        let settings = Settings::new();
+        Served::from(resources, if spec.contains("cardinality:") { settings.as_written() } else { settings })
     }
 
     /// Serves what the BrokerListener `plant` with these properties says, and nothing else.

@@ -62,6 +62,8 @@ pub(super) fn read<'a>(flags: &'a Request, unnamed: Unnamed, reading: &mut Readi
         }
     }
     let off = rows.into_iter().find_map(|(_, _, given)| given.as_ref());
+    // A listener may be in what could not be read.
+    let refused = refused || !reading.is_sound();
     if let (true, false, Unnamed::Served, Some(given)) = (doors.is_empty(), refused, unnamed, off) {
         reading.refuse(given, "leave at least one of mqtt, mqtts and ws on");
     }

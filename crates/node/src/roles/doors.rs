@@ -67,7 +67,8 @@ impl Doors {
             Some(socket) => socket.listener()?,
             None => return Err(io::ErrorKind::NotFound.into()),
         };
-        let tls = self.secured.get(&listener.name).cloned();
+        // A port whose TLS goes keeps its certificate until all is switched.
+        let tls = listener.tls.as_ref().and_then(|_| self.secured.get(&listener.name)).cloned();
         Ok(frontend::Listener {
             name: listener.name.as_str().into(),
             socket,

@@ -184,7 +184,8 @@ fn all_is_well_with_an_honest_broker() {
         ["p2p -n 4 -q 1 --count 2000 --threads 2", "fan-out --subscribers 5 --publishers 2 --count 300 --threads 2"]
     {
         let report = run(Habit::Honest, line);
-        assert_eq!((report.result, report.problems, report.notices), ("ok", vec![], vec![]));
+        // Notices tell of pauses, which a busy machine may have.
+        assert_eq!((report.result, report.problems), ("ok", vec![]));
         let messages = report.messages.unwrap();
         assert_eq!(messages.expected, Some(messages.received));
         assert_eq!((messages.lost, messages.duplicates, messages.out_of_order), (Some(0), Some(0), Some(0)));
