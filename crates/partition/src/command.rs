@@ -127,7 +127,8 @@ pub enum SessionKind {
 ///
 /// Age is told by the stamps of the log entries that brought the messages, rounded down to 16 ms, for two years: by the
 /// clocks of the partitions' leaders. Within one stamp, partitions are emptied by their number. Where a client
-/// takes messages while others arrive, or messages expire, what is dropped is what was too much shortly before.
+/// takes messages while others arrive, or messages expire, or its connection opens and closes between two reports, what
+/// is dropped is what was too much shortly before: it may be a message more than needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueueLimit {
     /// Messages; 0 is no limit. Where subscriptions of one session were made under different limits, the smallest of
