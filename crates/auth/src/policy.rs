@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     fn may_publish(standing: Standing, topic: &str) -> bool {
-        let principal = Principal { client_id: "c".into(), username: None, standing };
+        let principal = Principal { standing, ..Principal::declared("c", None) };
         Policy::open().publish(&principal, topic).is_some()
     }
 
