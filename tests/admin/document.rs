@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use causeway_tests::{Broker, Connect, Publish, Settings, Version};
+use causeway_tests::{Broker, Client, Connect, Props, Publish, Resources, Settings, Version, eventually};
 
 use crate::ask::{get, json};
+use crate::door;
 
 /// A program of the Python environment that tests/run makes.
 fn program(name: &str) -> Command {
@@ -61,21 +62,61 @@ fn the_document_has_every_path_once_with_its_own_name() {
 }
 
 /// Something to be found on every path.
-fn furnished() -> (Broker, Vec<causeway_tests::Client>) {
-    let broker = Broker::start(Settings::new());
+fn furnished() -> (Broker, Resources, Vec<Client>) {
+    let resources = Resources::new();
+    door::ruled(&resources);
+    let broker = Broker::start(Settings::new().resources(&resources));
     let mut client = broker.connect(&Connect::persistent(Version::V5, "line-7"));
     client.subscribe("demo/#", 1);
     for topic in ["demo/hello", "demo/größe", "a"] {
-        client.publish(Publish::new(topic, "payload").qos(1).retained());
+        let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let traced = Props::new().user("traceparent", parent);
+        client.publish(Publish::new(topic, "payload").qos(1).retained().props(traced));
     }
-    (broker, vec![client])
+    let ann = door::ann(&broker, "pump");
+    (broker, resources, vec![client, ann])
 }
+
+/// Whatever is there is answered as the document says.
+#[test]
+fn every_path_is_answered_with_what_the_document_has() {
+    let (broker, _resources, _clients) = furnished();
+    let document = json(&broker, "/api/v1/openapi.json");
+    let trace = eventually("a trace", || {
+        let traces = json(&broker, "/api/v1/traces");
+        Some(traces["items"][0]["traceId"].as_str()?.to_string())
+    });
+    let mut asked = 0;
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        let Some(operation) = item.get("get") else { continue };
+        for client_id in ["line-7", "pump"] {
+            let path = path.replace("{clientId}", client_id).replace("{topic}", "demo/hello").replace("{traceId}", &trace);
+            let answer = get(&broker, &path);
+            assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+            let kind = answer.header("content-type").unwrap_or_else(|| panic!("{path} of no type"));
+            let described = &operation["responses"]["200"]["content"][kind];
+            assert!(described.is_object(), "{path} is answered with {kind}: {operation}");
+        }
+        asked += 1;
+    }
+    assert!(asked > 15, "{asked} paths");
+}
+
+/// Parameters that need each other: OpenAPI has no words for that, so a refusal is in order where each of them is.
+const RELATED: &str = "[[operations]]
+include-operation-id = \"explainAuthorization\"
+checks.positive_data_acceptance.expected-statuses = [\"2xx\", 400, 404]
+";
 
 #[test]
 fn fuzzing_the_api_from_its_document_finds_nothing() {
-    let (mut broker, _clients) = furnished();
+    let (mut broker, _resources, _clients) = furnished();
+    let settings = broker.data_dir().join("schemathesis.toml");
+    std::fs::write(&settings, RELATED).expect("a file for the fuzzer's settings");
     let mut schemathesis = program("schemathesis");
     schemathesis
+        .arg("--config-file")
+        .arg(&settings)
         .arg("run")
         .arg(document_file(&broker))
         .args(["--url", &format!("http://{}", broker.admin())])

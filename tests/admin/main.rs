@@ -2,11 +2,15 @@
 
 mod access;
 mod ask;
+mod audit;
+mod authorization;
 mod clients;
 mod condition;
 mod document;
+mod door;
 mod faults;
 mod health;
+mod logins;
 mod metrics;
 mod pressure;
 mod process;

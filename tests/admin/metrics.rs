@@ -81,6 +81,29 @@ scenes! {
         "causeway_admin_requests_refused_total{reason=\"token\"}", "causeway_admin_requests_refused_total{reason=\"host\"}",
         "causeway_admin_requests_refused_total{reason=\"origin\"}",
     ]
+    logins::passwords_right_and_wrong drives [
+        "causeway_authentication_accepted_total{method=\"UserPassword\"}",
+        "causeway_authentication_refused_total{reason=\"denied\"}",
+        "causeway_authentication_refused_total{reason=\"limited\"}",
+    ]
+    logins::a_server_is_asked drives [
+        "causeway_authentication_accepted_total{method=\"Custom\"}",
+        "causeway_authentication_refused_total{reason=\"unavailable\"}", "aio_broker_authentication_failures",
+        "causeway_authentication_requests_total{method=\"Custom\"}",
+        "causeway_authentication_requests_unanswered_total{method=\"Custom\"}",
+    ]
+    logins::too_many_at_once drives [
+        "causeway_authentication_refused_total{reason=\"busy\"}",
+    ]
+    audit::entries_are_written drives [
+        "causeway_audit_entries_total",
+    ]
+    audit::entries_find_no_room drives [
+        "causeway_audit_dropped_total{reason=\"busy\"}",
+    ]
+    audit::entries_cannot_be_written drives [
+        "causeway_audit_dropped_total{reason=\"unwritable\"}", "causeway_health_status{status=\"Degraded\"}",
+    ]
     process::what_runs drives [
         "aio_broker_version", "causeway_build_info", "causeway_health_status{status=\"Available\"}",
         "aio_broker_backend_replicas", "aio_broker_backend_partitions", "aio_broker_backend_workers",
@@ -118,11 +141,7 @@ scenes! {
 
 /// What nothing from outside can make happen, and why.
 const NOT_FROM_OUTSIDE: &[(&str, &str)] = &[
-    (
-        "aio_broker_authentication_failures",
-        "no listener has a method of authentication that could fail to come to an end",
-    ),
-    ("aio_broker_authorization_failures", "no listener has rules whose evaluation could fail"),
+    ("aio_broker_authorization_failures", "rules are decided by what the broker holds: there is nothing that could fail"),
     (
         "aio_broker_message_delivery_check_total_timeouts",
         "acknowledgement and delivery of a message come from the same broker in one go: none can be let through alone",

@@ -7,13 +7,14 @@ use serde_json::Value;
 
 use crate::workspace;
 
-/// Imports go down this table only; `node` may import everything.
+/// Imports go down this table only; `node` may import everything. The tests of `auth` use the servers, certificates and
+/// tokens of the black-box tests.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("mqtt", &[]),
     ("identity", &[]),
     ("link", &[]),
     ("partition", &["mqtt"]),
-    ("auth", &["mqtt"]),
+    ("auth", &["mqtt", "causeway-tests"]),
     ("config", &["mqtt"]),
     ("replica", &["partition", "link"]),
     ("frontend", &["mqtt", "partition", "auth", "link"]),

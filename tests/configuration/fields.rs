@@ -1,7 +1,9 @@
 //! Every field of Broker and BrokerListener: changing it changes what a client, a TLS client, the admin endpoint or the
 //! log sees, or it is refused.
 
+mod access;
 mod admin;
+mod audit;
 mod certificates;
 mod clients;
 mod complete;

@@ -3,15 +3,21 @@
 //! It shares no code with the broker: the packets here are written and read by this crate alone, so a mistake in the
 //! broker's codec cannot hide behind the same mistake in the test.
 
+pub mod access;
+pub mod bound;
 pub mod broker;
 pub mod client;
 pub mod connect;
+pub mod crowd;
 pub mod deadline;
 pub mod disk;
+pub mod enhanced;
 pub mod errand;
 pub mod freeze;
 pub mod http;
+pub mod https_server;
 pub mod leaf;
+pub mod mutual_tls;
 pub mod packet;
 pub mod pki;
 pub mod process;
@@ -25,6 +31,8 @@ pub mod stream;
 pub mod subscribe;
 pub mod sync_gate;
 pub mod tls;
+pub mod token;
+pub mod users;
 pub mod version;
 pub mod websocket;
 pub mod wire;

@@ -1,5 +1,7 @@
 //! Certificates made in the test: an authority of its own and what it signs.
 
+pub mod client;
+
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType};
 
 /// A certificate authority that lives as long as the test.

@@ -37,7 +37,7 @@ pub use https::{EndpointError, HeaderError, HttpsError, HttpsSettings};
 pub use judgement::{Accepted, MethodKind, Verdict};
 pub use jwt::{JwtSettings, KeySetError, KeySettings, KeysError, RemoteKeySettings, RemotePlace, TokenPlace};
 pub use method::{MethodFault, MethodSettings};
-pub use methods::{Methods, MethodsError};
+pub use methods::{Admission, Admitted, Methods, MethodsError};
 pub use pem::{ClientIdentity, PemError, PemFile};
 pub use secret::Secret;
 pub use service_account::{ClusterAccess, OfflineSettings, ReviewSettings, ServiceAccountSettings, Verification};

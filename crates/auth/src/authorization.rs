@@ -8,18 +8,26 @@
 
 mod access;
 mod compiled;
+mod explanation;
 mod glob;
+mod named;
 mod names;
 mod pattern;
+mod recent;
 mod rules;
 mod token;
+mod topics;
 
 pub use access::{Access, Source};
 pub use compiled::{CompiledRules, RuleError, RuleFault};
+pub use explanation::{Action, Because, Explanation};
 pub use glob::GlobError;
+pub use named::{Authorization, DecisionCache, DeniedPublish};
 pub use pattern::PatternError;
 pub use rules::{BrokerResource, Keys, Principals, Rule, Rules, StateStoreResource, StoreAccess};
 pub use token::UnknownToken;
+
+pub(crate) use recent::Recent;
 
 #[cfg(test)]
 mod tests;

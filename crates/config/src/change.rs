@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::authentication::{File, Method, TrustBundle};
 use crate::{Listener, Plan};
 
 /// What must happen for a running process to become what the new plan says.
@@ -11,8 +12,12 @@ pub struct Change {
     pub listeners_removed: Vec<String>,
     /// Listeners to open.
     pub listeners_added: Vec<Listener>,
-    /// Listeners that stay as they are, with another certificate or other settings for making one.
+    /// Listeners that stay as they are, with another certificate, other settings for making one, or others whose client
+    /// certificates they take.
     pub certificates: Vec<Listener>,
+    /// Listeners that stay as they are, with another BrokerAuthentication or BrokerAuthorization, or with what one of them
+    /// says changed.
+    pub policies: Vec<Listener>,
     /// Settings to take from the new plan.
     pub settings: BTreeSet<Setting>,
     /// What stays as it is until the process is started again.
@@ -38,6 +43,10 @@ pub enum Setting {
     Traces,
     /// [`Plan::admin`].
     Admin,
+    /// [`Plan::failed_logins_per_address`].
+    FailedLogins,
+    /// [`Plan::audit`].
+    Audit,
 }
 
 /// A setting that waits for the next start.
@@ -62,7 +71,7 @@ impl Change {
     /// What leads from `old`, which runs, to `new`.
     pub fn between(old: &Plan, new: &Plan) -> Self {
         let mut change = Self { settings: settings(old, new), waits_for_restart: waiting(old, new), ..Self::default() };
-        change.compare_listeners(&old.listeners, &new.listeners);
+        change.compare_listeners(old, new);
         change
     }
 
@@ -71,21 +80,72 @@ impl Change {
         *self == Self::default()
     }
 
-    fn compare_listeners(&mut self, old: &[Listener], new: &[Listener]) {
+    fn compare_listeners(&mut self, old: &Plan, new: &Plan) {
         let by_name = |all| -> BTreeMap<_, _> { <[Listener]>::iter(all).map(|l| (l.name.clone(), l)).collect() };
-        let (before, after) = (by_name(old), by_name(new));
-        for listener in old {
+        let (before, after) = (by_name(&old.listeners), by_name(&new.listeners));
+        for listener in &old.listeners {
             if !after.get(&listener.name).is_some_and(|now| same_door(listener, now)) {
                 self.listeners_removed.push(listener.name.clone());
             }
         }
-        for listener in new {
+        for listener in &new.listeners {
             match before.get(&listener.name) {
-                Some(was) if same_door(was, listener) && was.tls == listener.tls => {}
-                Some(was) if same_door(was, listener) => self.certificates.push(listener.clone()),
+                Some(was) if same_door(was, listener) => self.compare_guards((old, was), (new, listener)),
                 _ => self.listeners_added.push(listener.clone()),
             }
         }
+    }
+
+    /// What else may differ of a port that stays.
+    fn compare_guards(&mut self, (old, was): (&Plan, &Listener), (new, listener): (&Plan, &Listener)) {
+        let trust_differs = ClientTrust::of(old, was) != ClientTrust::of(new, listener);
+        if was.tls != listener.tls || (listener.tls.is_some() && trust_differs) {
+            self.certificates.push(listener.clone());
+        }
+        let named_alike = was.authentication == listener.authentication && was.authorization == listener.authorization;
+        if !named_alike || !same_methods(old, new, listener) || !same_rules(old, new, listener) {
+            self.policies.push(listener.clone());
+        }
+    }
+}
+
+/// Whose client certificates a port takes, and whether it does without.
+#[derive(PartialEq, Eq)]
+struct ClientTrust<'a> {
+    authorities: Vec<(&'a TrustBundle, &'a [File])>,
+    other_methods: usize,
+}
+
+impl<'a> ClientTrust<'a> {
+    /// `None` is nobody's.
+    fn of(plan: &'a Plan, listener: &Listener) -> Option<Self> {
+        let methods = &plan.authentications.get(listener.authentication.as_ref()?)?.methods;
+        let authorities: Vec<_> = methods
+            .iter()
+            .filter_map(|method| match method {
+                Method::X509(x509) => Some((&x509.authorities, x509.revocation_lists.as_slice())),
+                _ => None,
+            })
+            .collect();
+        // One other method makes certificates optional, and a second one changes nothing more.
+        let other_methods = (methods.len() - authorities.len()).min(1);
+        (!authorities.is_empty()).then_some(Self { authorities, other_methods })
+    }
+}
+
+/// Whether the BrokerAuthentication of a port says the same in both plans, wherever it is written.
+fn same_methods(old: &Plan, new: &Plan, listener: &Listener) -> bool {
+    let Some(name) = &listener.authentication else { return true };
+    let (before, after) = (old.authentications.get(name), new.authentications.get(name));
+    before.map(|found| &found.methods) == after.map(|found| &found.methods)
+}
+
+/// Whether its BrokerAuthorization does.
+fn same_rules(old: &Plan, new: &Plan, listener: &Listener) -> bool {
+    let Some(name) = &listener.authorization else { return true };
+    match (old.authorizations.get(name), new.authorizations.get(name)) {
+        (Some(a), Some(b)) => (a.cache, a.denied_publish, &a.rules) == (b.cache, b.denied_publish, &b.rules),
+        (a, b) => a.is_none() && b.is_none(),
     }
 }
 
@@ -104,6 +164,8 @@ fn settings(old: &Plan, new: &Plan) -> BTreeSet<Setting> {
         (Setting::SelfCheck, old.self_check != new.self_check),
         (Setting::Traces, old.traces != new.traces),
         (Setting::Admin, old.admin != new.admin),
+        (Setting::FailedLogins, old.failed_logins_per_address != new.failed_logins_per_address),
+        (Setting::Audit, old.audit != new.audit),
     ]
     .into_iter()
     .filter_map(|(setting, differs)| differs.then_some(setting))
@@ -123,114 +185,4 @@ fn waiting(old: &Plan, new: &Plan) -> Vec<Waiting> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::{Change, Setting};
-    use crate::{Given, Host, Input, Plan, Request, Text};
-
-    const HOST: Host = Host { cores: 4, remembered: None };
-    const HEAD: &str = "apiVersion: mqttbroker.iotoperations.azure.com/v1\nmetadata: {name: default}\n";
-
-    fn plan(ports: &str, broker: &str) -> Plan {
-        let yaml = format!(
-            "{HEAD}kind: BrokerListener\nspec: {{ports: [{ports}]}}\n---\n{HEAD}kind: Broker\nspec: {broker}\n"
-        );
-        let secret = |text: &str| {
-            format!(
-                "---\napiVersion: v1\nkind: Secret\nmetadata: {{name: {text}}}\nstringData: {{token: 0123456789abcdef, \
-                 tls.crt: '-----BEGIN CERTIFICATE-----{text}', tls.key: '-----BEGIN PRIVATE KEY-----'}}\n"
-            )
-        };
-        let text = Text { path: "a.yaml".to_owned(), bytes: (yaml + &secret("one") + &secret("two")).into_bytes() };
-        Plan::check(&Input { texts: vec![text], ..Input::default() }, &HOST).unwrap_or_else(|e| panic!("{e}"))
-    }
-
-    /// Removed, added, with another certificate.
-    fn listeners(old: &str, new: &str) -> (Vec<String>, Vec<String>, Vec<String>) {
-        let change = Change::between(&plan(old, "{}"), &plan(new, "{}"));
-        assert!(change.settings.is_empty() && change.waits_for_restart.is_empty());
-        let names = |all: Vec<crate::Listener>| all.into_iter().map(|listener| listener.name).collect();
-        (change.listeners_removed, names(change.listeners_added), names(change.certificates))
-    }
-
-    #[test]
-    fn equal_plans_differ_in_nothing_wherever_they_were_written() {
-        let old = plan("{port: 1883}", "{memoryProfile: Low}");
-        let new = plan("{port: 1883}", "\n\n\n  memoryProfile: Low");
-        assert_ne!(old.values, new.values);
-        assert!(Change::between(&old, &new).is_empty());
-    }
-
-    #[test]
-    fn a_listener_that_stays_is_left_alone() {
-        const ONE: &str = "{port: 8883, tls: {mode: Manual, manual: {secretRef: one}}}";
-        const TWO: &str = "{port: 8883, tls: {mode: Manual, manual: {secretRef: two}}}";
-        const OURS: &str = "{port: 8883, tls: {mode: Automatic}}";
-        let none: Vec<String> = Vec::new();
-        let name = |name: &str| vec![name.to_owned()];
-        for (old, new, removed, added, certificates) in [
-            ("{port: 1}", "{port: 1}, {port: 2}", none.clone(), name("default/2"), none.clone()),
-            ("{port: 2}, {port: 1}", "{port: 1}", name("default/2"), none.clone(), none.clone()),
-            ("{port: 1}", "{port: 1, protocol: WebSockets}", name("default/1"), name("default/1"), none.clone()),
-            ("{port: 8883}", OURS, name("default/8883"), name("default/8883"), none.clone()),
-            (ONE, TWO, none.clone(), none.clone(), name("default/8883")),
-            (ONE, OURS, none.clone(), none.clone(), name("default/8883")),
-            ("{port: 1}, {port: 2}", "{port: 2}, {port: 1}", none.clone(), none.clone(), none.clone()),
-        ] {
-            assert_eq!(listeners(old, new), (removed, added, certificates), "{old} -> {new}");
-        }
-    }
-
-    #[test]
-    fn each_setting_is_named_and_no_other() {
-        for (spec, expected) in [
-            ("{advanced: {clients: {maxKeepAliveSeconds: 9}}}", Setting::Clients),
-            ("{diskBackedMessageBuffer: {maxSize: 1G}}", Setting::QueueDisk),
-            ("{diagnostics: {sysTopics: {intervalSeconds: 0}}}", Setting::SysInterval),
-            ("{diagnostics: {logs: {level: trace}}}", Setting::LogLevel),
-            ("{diagnostics: {selfCheck: {mode: Disabled}}}", Setting::SelfCheck),
-            ("{diagnostics: {traces: {cacheSizeMegabytes: 1}}}", Setting::Traces),
-            ("{diagnostics: {metrics: {prometheusPort: 0}}}", Setting::Admin),
-            ("{diagnostics: {admin: {tokenSecretRef: one}}}", Setting::Admin),
-        ] {
-            let change = Change::between(&plan("{port: 1}", "{}"), &plan("{port: 1}", spec));
-            assert_eq!(change.settings, BTreeSet::from([expected]), "{spec}");
-            assert!(change.waits_for_restart.is_empty() && change.listeners_added.is_empty());
-        }
-        let memory = Change::between(&plan("{port: 1}", "{}"), &plan("{port: 1}", "{memoryProfile: Low}"));
-        assert_eq!(memory.settings, BTreeSet::from([Setting::Clients, Setting::Memory]));
-    }
-
-    #[test]
-    fn what_waits_for_a_restart_is_told_and_the_rest_applies() {
-        let started = plan("{port: 1}", "{}");
-        let asked = plan(
-            "{port: 1}",
-            "{advanced: {durability: Fsync}, cardinality: {frontend: {replicas: 1, workers: 5}}, diagnostics: {logs: {level: warn}}}",
-        );
-        let change = Change::between(&started, &asked);
-        let told: Vec<String> = change.waits_for_restart.iter().map(ToString::to_string).collect();
-        assert_eq!(
-            told,
-            ["workers: 5 waits for a restart, 2 runs", "durability: Fsync waits for a restart, Async runs"]
-        );
-        assert_eq!(change.settings, BTreeSet::from([Setting::LogLevel]));
-        let running = asked.clone().under(&started);
-        assert_eq!((running.workers, running.log_level), (started.workers, asked.log_level));
-        // It waits on, however often the same is asked for.
-        let again = Change::between(&running, &asked);
-        assert_eq!((again.settings.len(), again.waits_for_restart.len()), (0, 2));
-        assert!(Change::between(&running, &started).waits_for_restart.is_empty());
-    }
-
-    #[test]
-    fn flags_and_resources_differ_alike() {
-        let with = |level: Option<&str>| {
-            let flags =
-                Request { log_level: level.map(|l| Given::flag("--log-level", l.to_owned())), ..Request::default() };
-            Plan::check(&Input { flags, ..Input::default() }, &HOST).unwrap()
-        };
-        assert_eq!(Change::between(&with(None), &with(Some("warn"))).settings, BTreeSet::from([Setting::LogLevel]));
-    }
-}
+mod tests;

@@ -51,3 +51,12 @@ pub struct Traces {
     /// How often the broker makes a trace of its own; `None` is never.
     pub self_tracing: Option<Duration>,
 }
+
+/// How the record of denials and administrative actions is kept, in `audit` of the data directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Audit {
+    /// Bytes after which a file is put aside and a new one begun.
+    pub max_bytes: u64,
+    /// Files that are kept, the one that is written among them; the oldest goes first.
+    pub files: u32,
+}

@@ -1,13 +1,18 @@
 //! How single texts are written: durations, sizes, names.
 
+mod address;
 mod disk_size;
 mod duration;
+mod file_size;
 mod name;
+mod not_empty;
 mod quantity;
 
 pub(crate) use disk_size::DiskSize;
 pub(crate) use duration::{GoDuration, shown};
+pub(crate) use file_size::FileSize;
 pub(crate) use name::DnsName;
+pub(crate) use not_empty::NotEmpty;
 pub(crate) use quantity::Quantity;
 
 /// A way to write a text, called by the `format` of a schema.
@@ -29,6 +34,11 @@ const FORMATS: &[Format] = &[
         name: "disk-size",
         expected: "give digits and one of K, M, G, T, P, E, such as 500M; not 0, at most 18E",
         holds: |text| DiskSize::parse(text).is_some(),
+    },
+    Format {
+        name: "file-size",
+        expected: "give digits and one of Ki, Mi, Gi, k, M, G, such as 10Mi; 64Ki to 1Gi",
+        holds: |text| FileSize::parse(text).is_some(),
     },
     Format {
         name: "quantity",
@@ -65,7 +75,24 @@ const FORMATS: &[Format] = &[
         expected: "give a DNS name, such as broker.example.com or *.example.com",
         holds: name::is_dns,
     },
+    Format {
+        name: "https-address",
+        expected: "give an address such as https://auth.example.com:8443, of https and without user and password",
+        holds: address::is_https,
+    },
+    Format {
+        name: "key-address",
+        expected: "give an address such as https://login.example.com/keys, of https (on this machine http, too) and without \
+                   user and password",
+        holds: address::is_of_keys,
+    },
+    Format { name: "not-empty", expected: "give text that is not empty", holds: |text| !text.is_empty() },
 ];
+
+/// Whether a text is an address that a server may be asked for its keys at.
+pub(crate) fn is_key_address(text: &str) -> bool {
+    address::is_of_keys(text)
+}
 
 /// The format of this name; those that are not ours say nothing.
 pub(crate) fn by_name(name: &str) -> Option<&'static Format> {

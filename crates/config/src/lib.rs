@@ -11,6 +11,8 @@
 //!   cores, cluster.json -> Host --------------------------+               \-> Problems (what, where, what would be right)
 //! ```
 
+pub mod authentication;
+pub mod authorization;
 mod broker;
 mod change;
 mod clients;
@@ -22,6 +24,7 @@ mod format;
 mod input;
 mod listener;
 mod memory;
+mod place;
 mod plan;
 mod problem;
 mod reading;
@@ -35,13 +38,14 @@ pub use broker::{Cardinality, Durability};
 pub use change::{Change, Setting, Waiting};
 pub use clients::{ClientLimits, QueueLimit, QueueStrategy};
 pub use cluster::{ClusterRecord, ClusterRecordError};
-pub use diagnostics::{LogLevel, SelfCheck, Traces};
+pub use diagnostics::{Audit, LogLevel, SelfCheck, Traces};
 pub use effective::{EffectiveValue, Origin};
 pub use input::{Input, Object, ObjectKind, Text};
 pub use listener::{
     Admin, AutomaticCertificate, KeyAlgorithm, KeyRotation, Listener, ManualCertificate, Protocol, Tls,
 };
 pub use memory::MemoryProfile;
+pub use place::Place;
 pub use plan::{Host, Notice, Plan};
 pub use problem::{Problem, Problems};
 pub use request::{Given, Request};

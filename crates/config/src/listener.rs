@@ -20,6 +20,11 @@ pub struct Listener {
     pub protocol: Protocol,
     /// How it is secured; `None` is not at all.
     pub tls: Option<Tls>,
+    /// The BrokerAuthentication that says who is let in, one of [`crate::Plan::authentications`]; `None` is everybody.
+    pub authentication: Option<String>,
+    /// The BrokerAuthorization that says what they may do, one of [`crate::Plan::authorizations`]; `None` is everything.
+    /// Never without [`Listener::authentication`].
+    pub authorization: Option<String>,
 }
 
 /// What is spoken over the connection, or over the TLS that is spoken over it.

@@ -2,29 +2,39 @@
 
 mod address;
 mod admin;
+mod authentication;
+mod authorization;
 mod cardinality;
 mod certificate;
 mod clients;
 mod diagnostics;
 mod flag_listeners;
+mod guard;
 mod kept;
+mod keys;
+mod leaves;
 mod listeners;
 mod namespace;
 mod settling;
 #[cfg(test)]
 mod tests;
+mod trust;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use flag_listeners::Unnamed;
+use guard::Guards;
 use settling::Settling;
 
+use crate::authentication::Authentication;
+use crate::authorization::Authorization;
 use crate::reading::Reading;
 use crate::resource::{self, Resources};
 use crate::{
-    Admin, Cardinality, ClientLimits, ClusterRecord, Durability, EffectiveValue, Input, Listener, LogLevel,
+    Admin, Audit, Cardinality, ClientLimits, ClusterRecord, Durability, EffectiveValue, Input, Listener, LogLevel,
     MemoryProfile, Origin, Problems, SelfCheck, Traces,
 };
 
@@ -72,6 +82,14 @@ pub struct Plan {
     pub sys_interval: Option<Duration>,
     /// What the log tells.
     pub log_level: LogLevel,
+    /// Who is let in, by the names of resources: those that ports refer to, and the others.
+    pub authentications: BTreeMap<String, Authentication>,
+    /// What they may do, likewise.
+    pub authorizations: BTreeMap<String, Authorization>,
+    /// Failed logins that one address has at once; 0 is no limit.
+    pub failed_logins_per_address: u32,
+    /// How denials and administrative actions are recorded; `None` is not at all.
+    pub audit: Option<Audit>,
     /// How it tries itself; `None` is not at all.
     pub self_check: Option<SelfCheck>,
     /// What it keeps of traced operations; `None` is nothing.
@@ -115,12 +133,19 @@ impl Plan {
         let log_level = settling.log_level();
         let self_check = diagnostics::self_check(&mut settling);
         let traces = diagnostics::traces(&mut settling);
+        let failed_logins_per_address = clients::failed_logins(&mut settling);
+        let audit = diagnostics::audit(&mut settling);
         let sys_interval = diagnostics::sys_interval(&mut settling);
         kept::settle(&mut settling);
         let unnamed = if resources.listeners.is_empty() { Unnamed::Served } else { Unnamed::Left };
         let addresses = flag_listeners::read(flags, unnamed, settling.reading);
         let admin = admin::settle(&mut settling, addresses.admin, (&resources.objects, &namespace));
-        let listeners = listeners::settle(input, resources, (&addresses, &namespace), admin.as_ref(), reading);
+        let authentications = authentication::settle(input, (resources, &namespace), settling.reading);
+        let authorizations = authorization::settle(resources, settling.reading);
+        let listeners = {
+            let guards = Guards { authentications: &authentications, authorizations: &authorizations };
+            listeners::settle(input, resources, (&addresses, &namespace), (admin.as_ref(), &guards), reading)
+        };
         let (notices, values) = (Vec::new(), Vec::new());
         Self {
             data_dir,
@@ -134,6 +159,10 @@ impl Plan {
             queue_disk_bytes,
             sys_interval,
             log_level,
+            authentications,
+            authorizations,
+            failed_logins_per_address,
+            audit,
             self_check,
             traces,
             namespace,

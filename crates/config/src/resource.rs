@@ -1,6 +1,9 @@
 //! Resources out of documents: which kinds there are, what they say, what they refer to.
 
+mod authentication;
+mod authorization;
 mod broker;
+mod diagnostics;
 mod listener;
 mod manifest;
 mod object;
@@ -8,10 +11,18 @@ mod sorting;
 #[expect(dead_code, reason = "checked by the schema, and kept as the tree that was written")]
 mod volume_claim;
 
+use std::fmt;
 use std::sync::{Arc, LazyLock};
 
 use serde::de::DeserializeOwned;
 
+pub(crate) use authentication::{
+    AdditionalValidation, AuthenticationSpec, CustomSettings, JwtSettings, MethodName, MethodSpec, OfflineSettings,
+    ServiceAccountTokenSettings, TokenPlaceName, UserPasswordSettings, X509Settings,
+};
+pub(crate) use authorization::{
+    AuthorizationSpec, BrokerMethod, BrokerResourceSpec, KeyType, PrincipalsSpec, RuleSpec, StateStoreResourceSpec,
+};
 pub(crate) use broker::{BrokerSpec, ClientsSpec, Switch};
 pub(crate) use listener::{CertManagerCertificateSpec, ListenerSpec, PortSpec, ServiceType, TlsMode, TlsSpec};
 pub(crate) use object::{Missing, Objects};
@@ -26,17 +37,22 @@ use crate::schema::{self, Shape};
 pub(crate) static BROKER: LazyLock<Shape> = LazyLock::new(schema::shape_of::<BrokerSpec>);
 /// What a BrokerListener may say.
 pub(crate) static LISTENER: LazyLock<Shape> = LazyLock::new(schema::shape_of::<ListenerSpec>);
+/// What a BrokerAuthentication may say.
+pub(crate) static AUTHENTICATION: LazyLock<Shape> = LazyLock::new(schema::shape_of::<AuthenticationSpec>);
+/// What a BrokerAuthorization may say.
+pub(crate) static AUTHORIZATION: LazyLock<Shape> = LazyLock::new(schema::shape_of::<AuthorizationSpec>);
 
 /// Everything that was written, sorted by kind.
 #[derive(Debug, Default)]
 pub(crate) struct Resources {
     pub(crate) broker: Option<Resource<BrokerSpec>>,
     pub(crate) listeners: Vec<Resource<ListenerSpec>>,
+    pub(crate) authentications: Vec<Resource<AuthenticationSpec>>,
+    pub(crate) authorizations: Vec<Resource<AuthorizationSpec>>,
     pub(crate) objects: Objects,
 }
 
-/// A resource: what it says, and where it says so.
-#[derive(Debug)]
+/// A resource: what it says, and where it says so. Debug prints no field: some are secret.
 pub(crate) struct Resource<T> {
     pub(crate) name: String,
     /// Only what it says itself.
@@ -46,6 +62,12 @@ pub(crate) struct Resource<T> {
     tree: Node,
     /// Where the fields begin.
     spot: Spot,
+}
+
+impl<T> fmt::Debug for Resource<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Resource({}, {})", self.name, self.spot.place())
+    }
 }
 
 impl<T: DeserializeOwned + Default> Resource<T> {
@@ -85,6 +107,12 @@ impl<T> Resource<T> {
     /// The value of a field as a message shows it.
     pub(crate) fn shown(&self, path: &str) -> String {
         self.tree.at(path).map(Node::shown).unwrap_or_default()
+    }
+
+    /// The resource with the lines of its fields.
+    pub(crate) fn whereabouts(&self) -> crate::Place {
+        let Spot { file, line, path } = &self.spot;
+        crate::Place::new(file.path.clone(), (path.clone(), *line), self.tree.lines())
     }
 
     pub(crate) fn tree(&self, path: &str) -> Option<&Node> {

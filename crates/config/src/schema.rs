@@ -9,5 +9,5 @@ mod walk;
 
 pub(crate) use lower::shape_of;
 pub(crate) use nearest::nearest;
-pub(crate) use shape::{Field, Shape, Standing};
+pub(crate) use shape::{Field, Shape, Shown, Standing};
 pub(crate) use walk::check;

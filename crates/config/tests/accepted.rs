@@ -27,7 +27,13 @@ fn explained(path: &Path) -> String {
             Some(Tls::Manual(certificate)) => format!("certificate of the Secret {}", certificate.secret),
             Some(Tls::Automatic(certificate)) => format!("certificate in {}", certificate.folder),
         };
-        writeln!(told, "listener {} {} {:?}, {tls}", listener.name, listener.address, listener.protocol).unwrap();
+        let guards =
+            [("BrokerAuthentication", &listener.authentication), ("BrokerAuthorization", &listener.authorization)];
+        let guards =
+            guards.map(|(kind, name)| name.as_ref().map(|name| format!(", {kind} {name}")).unwrap_or_default());
+        let guards = guards.concat();
+        writeln!(told, "listener {} {} {:?}, {tls}{guards}", listener.name, listener.address, listener.protocol)
+            .unwrap();
     }
     for notice in &plan.notices {
         writeln!(told, "notice {notice}").unwrap();

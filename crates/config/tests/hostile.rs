@@ -59,6 +59,10 @@ const SCRAPS: &[&str] = &[
     "default",
     "../",
     "NodePort",
+    "authenticationRef: default\n",
+    "authenticationMethods",
+    "X509",
+    "{principal.username}",
     "999999999999999999999999h",
     "0.000000000001s",
 ];

@@ -10,7 +10,9 @@ mod authenticate;
 mod connect;
 mod deadlines;
 mod end;
+mod grant;
 mod publish;
+mod review;
 mod session;
 mod subscribe;
 mod traced;
@@ -34,6 +36,7 @@ use crate::transport::Transport;
 use crate::worker::Worker;
 
 pub(crate) use end::End;
+pub(crate) use grant::Grant;
 pub(crate) use session::{Inbound, Phase, Session};
 
 /// Seconds from accept to CONNACK.
@@ -84,6 +87,11 @@ pub(crate) struct Connection {
     end: Cell<Option<End>>,
     /// Retained reads to go on with when the client has taken what it has: (partition, encoded command).
     reads: RefCell<Vec<(PartitionId, Box<[u8]>)>>,
+    /// It may have subscriptions, or messages waiting, that the rules do not allow (any more): what it is given is looked
+    /// at once more.
+    is_guarded: Cell<bool>,
+    /// Second in which the worker's wheel looks at the deadlines next.
+    pub look_at: Cell<u64>,
     /// Second by which the connection is cut, once it is ending.
     cut_at: Cell<u64>,
     /// Goodbye is said at the transport's level.
@@ -107,6 +115,8 @@ impl Connection {
             last_heard: Cell::new(now_s),
             end: Cell::new(None),
             reads: RefCell::new(Vec::new()),
+            is_guarded: Cell::new(false),
+            look_at: Cell::new(u64::MAX),
             cut_at: Cell::new(u64::MAX),
             is_shut: Cell::new(false),
         }
@@ -207,7 +217,7 @@ impl Connection {
     fn look_again(self: &Rc<Self>, worker: &Rc<Worker>) {
         self.stalled.set(false);
         let mut inbound = self.inbound.borrow_mut();
-        if matches!(inbound.phase, Phase::Opening(_)) || inbound.held {
+        if matches!(inbound.phase, Phase::Authenticating(_) | Phase::Opening(_)) || inbound.held {
             self.stalled.set(true);
             return;
         }
@@ -271,8 +281,7 @@ impl Connection {
         tracing::trace!(peer = %self.peer, packet = ?frame.kind, bytes = frame.body.len(), "received");
         match inbound.phase {
             Phase::AwaitConnect => return self.on_first_packet(worker, inbound, frame),
-            Phase::Authenticating(_) => return self.on_packet_while_authenticating(worker, inbound, frame),
-            Phase::Opening(_) => return Ok(Flow::Again),
+            Phase::Authenticating(_) | Phase::Opening(_) => return Ok(Flow::Again),
             Phase::Open => {}
         }
         if matches!(frame.kind, PacketType::Subscribe | PacketType::Unsubscribe) && frame.body.len() > FILTERS_BYTES {

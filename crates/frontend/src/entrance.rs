@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use auth::Standing;
+use arc_swap::ArcSwap;
+use auth::{Policy, Standing};
 
 use crate::settings::{Framing, Protocol};
 
@@ -15,12 +16,14 @@ pub(crate) struct Entrance {
     pub name: Arc<str>,
     pub protocol: Protocol,
     pub standing: Standing,
+    policy: ArcSwap<Policy>,
     closed: AtomicBool,
 }
 
 impl Entrance {
-    pub fn of_listener(name: Arc<str>, protocol: Protocol) -> Self {
-        Self { name, protocol, standing: Standing::Client, closed: AtomicBool::new(false) }
+    pub fn of_listener(name: Arc<str>, protocol: Protocol, policy: Arc<Policy>) -> Self {
+        let policy = ArcSwap::new(policy);
+        Self { name, protocol, standing: Standing::Client, policy, closed: AtomicBool::new(false) }
     }
 
     /// For the broker's own connections.
@@ -29,8 +32,18 @@ impl Entrance {
             name: INTERNAL.into(),
             protocol: Protocol { framing: Framing::Mqtt, tls: None },
             standing: Standing::Internal,
+            policy: ArcSwap::from_pointee(Policy::open()),
             closed: AtomicBool::new(false),
         }
+    }
+
+    /// What guards it now.
+    pub fn policy(&self) -> Arc<Policy> {
+        self.policy.load_full()
+    }
+
+    pub fn set_policy(&self, policy: Arc<Policy>) {
+        self.policy.store(policy);
     }
 
     /// Who comes in from now on is sent away, handshakes that are under way included.

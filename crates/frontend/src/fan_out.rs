@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU16;
 
+use auth::PublishPermit;
 use bytes::{Bytes, BytesMut};
 use mqtt::{EncodedPublish, PacketId, ProtocolVersion, PublishHead, QoS};
 use partition::{Message, Timestamp};
@@ -61,16 +62,16 @@ pub(crate) struct FanOut<'a> {
 }
 
 impl<'a> FanOut<'a> {
-    /// A message as it was just received.
+    /// A message as it was just received, to the topic that is permitted.
     pub fn live(
-        topic: &'a str,
+        permit: PublishPermit<'a>,
         properties: [&'a [u8]; 3],
         payload: &'a [u8],
         expires: Option<Timestamp>,
         now: Timestamp,
     ) -> Self {
         Self {
-            topic,
+            topic: permit.topic(),
             properties,
             payload,
             expires,
@@ -85,8 +86,13 @@ impl<'a> FanOut<'a> {
 
     /// A message that has been kept, in its encoded form.
     pub fn kept(message: &Message<'a>, body: &Bytes, now: Timestamp) -> Self {
-        let mut fan_out =
-            Self::live(message.topic, [message.properties, &[], &[]], message.payload, message.expires, now);
+        let mut fan_out = Self::live(
+            PublishPermit::broker(message.topic),
+            [message.properties, &[], &[]],
+            message.payload,
+            message.expires,
+            now,
+        );
         if message.payload.len() >= SHARE_FROM {
             fan_out.shared_payload = Some(body.slice_ref(message.payload));
         }
@@ -244,7 +250,13 @@ mod tests {
                 let mut outboxes = [Outbox::default(), Outbox::default()];
                 let mut spares = Spares::default();
                 for (many, outbox) in outboxes.iter_mut().enumerate() {
-                    let mut fan_out = FanOut::live("a/b", properties, &payload, Some(Timestamp(NOW.0 + 1)), NOW);
+                    let mut fan_out = FanOut::live(
+                        PublishPermit::broker("a/b"),
+                        properties,
+                        &payload,
+                        Some(Timestamp(NOW.0 + 1)),
+                        NOW,
+                    );
                     if many == 1 {
                         fan_out.expect_many();
                     }

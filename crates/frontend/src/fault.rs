@@ -1,6 +1,6 @@
 //! Why the server ends a connection, and what it tells the client.
 
-use mqtt::{ReasonCode, Violation};
+use mqtt::{ProtocolVersion, ReasonCode, Violation};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Fault {
@@ -26,6 +26,10 @@ pub(crate) enum Fault {
     Authentication,
     #[error("authentication was denied with {0:?}")]
     Denied(ReasonCode),
+    #[error("not allowed to connect, or to what was asked for")]
+    NotAllowed,
+    #[error("the credential that the client has authenticated with has ended")]
+    Expired,
     #[error("nothing received for 1.5 times the keep alive (MQTT-3.1.2-22)")]
     KeepAlive,
     #[error("no CONNECT within {} s", crate::connection::CONNECT_DEADLINE_S)]
@@ -60,6 +64,7 @@ impl Fault {
             Self::TopicAlias => ReasonCode::TopicAliasInvalid,
             Self::ReceiveMaximum => ReasonCode::ReceiveMaximumExceeded,
             Self::Denied(reason) => reason,
+            Self::NotAllowed | Self::Expired => ReasonCode::NotAuthorized,
             Self::KeepAlive => ReasonCode::KeepAliveTimeout,
             Self::ConnectDeadline => ReasonCode::MaximumConnectTime,
             Self::AnswerTooLarge => ReasonCode::PacketTooLarge,
@@ -71,20 +76,34 @@ impl Fault {
         }
     }
 
-    /// The code of a CONNACK, which has none for why a server closes: try again later.
-    pub fn connack_reason(self) -> ReasonCode {
+    /// The code of a CONNACK, which has none for why a server closes: try again later. Before MQTT 5 it has few for
+    /// why a client is denied: who could come back later is told "server unavailable", the others "not authorized".
+    pub fn connack_reason(self, version: ProtocolVersion) -> ReasonCode {
         match self {
             Self::ShuttingDown | Self::Administrative => ReasonCode::ServerUnavailable,
+            Self::Denied(reason) if !version.is_v5() => match reason {
+                ReasonCode::BadUserNameOrPassword | ReasonCode::ClientIdentifierNotValid => reason,
+                ReasonCode::ServerUnavailable
+                | ReasonCode::ServerBusy
+                | ReasonCode::ConnectionRateExceeded
+                | ReasonCode::QuotaExceeded
+                | ReasonCode::UseAnotherServer
+                | ReasonCode::ServerMoved
+                | ReasonCode::UnspecifiedError
+                | ReasonCode::ImplementationSpecificError => ReasonCode::ServerUnavailable,
+                _ => ReasonCode::NotAuthorized,
+            },
             other => other.reason(),
         }
     }
 
     /// What a client is told beside the code: the rule that it broke; nothing where that could help an intruder.
     pub fn explanation(self) -> Option<String> {
-        (self.is_clients() && !matches!(self, Self::Denied(_))).then(|| self.to_string())
+        (self.is_clients() && !matches!(self, Self::Denied(_) | Self::NotAllowed)).then(|| self.to_string())
     }
 
-    /// Whether the client is at fault, hence worth a line in the log at `info`.
+    /// Whether the client is at fault, hence worth a line in the log at `info`; what is denied has its line where it is
+    /// decided.
     pub fn is_clients(self) -> bool {
         !matches!(self, Self::TakenOver | Self::ShuttingDown | Self::Administrative | Self::Unavailable)
     }

@@ -24,10 +24,11 @@ impl Wheel {
         Self { buckets: vec![Vec::new(); WHEEL_SECONDS], now }
     }
 
-    /// Looks at `watched` in second `at`, or before if that is further away than the wheel reaches.
-    pub fn watch(&mut self, watched: Watched, at: u64) {
+    /// Looks at `watched` in second `at`, or before if that is further away than the wheel reaches; returns when.
+    pub fn watch(&mut self, watched: Watched, at: u64) -> u64 {
         let at = at.clamp(self.now + 1, self.now + WHEEL_SECONDS as u64 - 1);
         self.buckets[at as usize % WHEEL_SECONDS].push(watched);
+        at
     }
 
     /// Moves those to be looked at up to second `now` into `due`.

@@ -6,6 +6,7 @@ use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use auth::Policy;
 use tokio::task::JoinHandle;
 
 use crate::entrance::Entrance;
@@ -59,6 +60,14 @@ impl Listening {
         self.listeners.borrow_mut().remove(name)
     }
 
+    /// Has a listener guarded by another policy from now on; `None` if there is no such listener.
+    pub fn set_policy(&self, name: &str, policy: Arc<Policy>) -> Option<Arc<Entrance>> {
+        let listeners = self.listeners.borrow();
+        let entrance = &listeners.get(name)?.entrance;
+        entrance.set_policy(policy);
+        Some(Arc::clone(entrance))
+    }
+
     /// Accepts no more connections.
     pub fn stop(&self) {
         for accepting in self.listeners.borrow().values() {
@@ -77,7 +86,7 @@ impl Listening {
 impl Worker {
     /// Accepts from one more socket.
     pub fn listen(self: &Rc<Self>, listener: Listener) -> Result<(), ListenError> {
-        let Listener { name, socket, protocol } = listener;
+        let Listener { name, socket, protocol, policy } = listener;
         if self.is_draining() {
             return Err(ListenError::Stopping);
         }
@@ -87,7 +96,7 @@ impl Worker {
         }
         let socket = tokio::net::TcpListener::from_std(socket)
             .map_err(|source| ListenError::Socket { name: Arc::clone(&name), source })?;
-        let entrance = Arc::new(Entrance::of_listener(Arc::clone(&name), protocol));
+        let entrance = Arc::new(Entrance::of_listener(Arc::clone(&name), protocol, policy));
         let task = tokio::task::spawn_local(listener::accept(Rc::clone(self), socket, Arc::clone(&entrance)));
         listeners.insert(name, Accepting { entrance, task });
         Ok(())

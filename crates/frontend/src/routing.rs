@@ -68,9 +68,10 @@ pub(crate) struct Remote {
 }
 
 impl Worker {
-    /// The route of `topic`: from the cache while the subscriptions it was made from stand, else from
+    /// The route of the permitted topic: from the cache while the subscriptions it was made from stand, else from
     /// the topic home's index.
-    pub fn route(&self, topic: &str) -> Rc<Route> {
+    pub fn route(&self, permit: PublishPermit<'_>) -> Rc<Route> {
+        let topic = permit.topic();
         let cache = self.routes.routes.borrow();
         let known = cache.get(topic);
         if let Some(route) = known
@@ -90,14 +91,7 @@ impl Worker {
 
     /// Delivers a message to all who get it without a queue: every connected session for QoS 0, transient sessions
     /// for QoS 1 and 2. True if there is any subscriber at all, connected or not.
-    pub fn deliver(
-        &self,
-        _permit: PublishPermit,
-        route: &Route,
-        publisher: &str,
-        qos: QoS,
-        fan_out: &mut FanOut<'_>,
-    ) -> bool {
+    pub fn deliver(&self, route: &Route, publisher: &str, qos: QoS, fan_out: &mut FanOut<'_>) -> bool {
         let resolved = &route.resolved;
         if resolved.targets.len() + resolved.groups.len() > 1 {
             fan_out.expect_many();
@@ -141,10 +135,10 @@ impl Worker {
             return;
         }
         match self.connection(owner) {
-            Some(connection) if !connection.is_ending() => {
+            Some(connection) if connection.takes(self, fan_out.topic) => {
                 connection.with_writer(self, |outbound, writer| outbound.deliver(fan_out, manner, share, writer));
             }
-            // It is just leaving; a shared message goes to somebody else.
+            // It is just leaving, or may not have it any more; a shared message goes to somebody else.
             _ => self.redeliver(share, manner.qos, &fan_out.owned(), None),
         }
     }

@@ -9,6 +9,7 @@ use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use auth::Policy;
 use link::mailbox;
 use partition::{Answer, SlotTable};
 use tokio::runtime::{Builder, LocalOptions};
@@ -82,8 +83,8 @@ impl Frontend {
         let shared = Arc::new(Shared {
             frontend: FRONTEND,
             slots: SlotTable::even(settings.partitions.len() as u16),
-            policy: settings.policy,
-            methods: settings.methods,
+            gate: settings.gate,
+            denials: settings.denials,
             pool: Pool::new(settings.back_pressure_bytes),
             sys: Sys::new(settings.sys),
             partitions: settings.partitions,
@@ -147,14 +148,21 @@ impl Frontend {
         let workers = self.shared.peers.len();
         let (waiter, known) = sync_channel(workers);
         self.request_all(|| Request::SetLimits(limits.clone(), waiter.clone()));
-        let deadline = std::time::Instant::now() + REQUEST_DEADLINE;
-        for _ in 0..workers {
-            let left = deadline.saturating_duration_since(std::time::Instant::now());
-            if known.recv_timeout(left).is_err() {
-                tracing::warn!("a worker has not taken its new limits within {} s", REQUEST_DEADLINE.as_secs());
-                return;
-            }
-        }
+        wait_for_all(workers, &known, "limits");
+    }
+
+    /// Has listeners guarded by other policies, for CONNECTs and re-authentications from now on, and for the clients that
+    /// are connected: what they may do is looked at anew. A connection ends (DISCONNECT 0x87) only if its CONNECT would be
+    /// refused now, as far as that can be said without the client's secrets; else subscriptions that are not allowed any
+    /// more end, and publishes are decided by the new rules.
+    ///
+    /// Returns when all workers go by the policies, after five seconds at the latest: a worker that is that late will when
+    /// it gets to it.
+    pub fn set_policies(&self, policies: Vec<(Arc<str>, Arc<Policy>)>) {
+        let workers = self.shared.peers.len();
+        let (waiter, known) = sync_channel(workers);
+        self.shared.request(0, Request::SetPolicies(policies, waiter));
+        wait_for_all(workers, &known, "policies");
     }
 
     /// Sets how many bytes of messages may wait for clients before publishes that would add to them are refused or slowed.
@@ -204,6 +212,17 @@ impl Frontend {
             if thread.join().is_err() {
                 tracing::error!("a worker has panicked");
             }
+        }
+    }
+}
+
+fn wait_for_all(workers: usize, known: &std::sync::mpsc::Receiver<()>, what: &str) {
+    let deadline = std::time::Instant::now() + REQUEST_DEADLINE;
+    for _ in 0..workers {
+        let left = deadline.saturating_duration_since(std::time::Instant::now());
+        if known.recv_timeout(left).is_err() {
+            tracing::warn!(what, "a worker has not taken what is new within {} s", REQUEST_DEADLINE.as_secs());
+            return;
         }
     }
 }

@@ -5,7 +5,8 @@ use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth::{EnhancedMethods, Policy};
+use auth::authentication::Gate;
+use auth::{DenialSink, Policy};
 use link::{inbox, mailbox};
 use partition::{Answer, Routes, Timestamp};
 use rustls::ServerConfig;
@@ -22,8 +23,10 @@ pub struct Settings {
     pub sys: SysSettings,
     /// Where spans of traced operations go; `None` records none.
     pub spans: Option<SpanSink>,
-    pub policy: Policy,
-    pub methods: EnhancedMethods,
+    /// Where it is found out who clients are.
+    pub gate: Gate,
+    /// Who is told what clients are denied; `None` tells nobody.
+    pub denials: Option<DenialSink>,
     /// One receiver per worker: where partitions answer.
     pub answers: Vec<mailbox::Receiver<Answer>>,
     /// By partition number.
@@ -54,6 +57,7 @@ pub struct Listener {
     /// Bound, listening, non-blocking.
     pub socket: TcpListener,
     pub protocol: Protocol,
+    pub policy: Arc<Policy>,
 }
 
 /// What is spoken below MQTT.

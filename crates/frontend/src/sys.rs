@@ -61,7 +61,7 @@ impl Worker {
     /// The current values that `filter` matches, to a new subscriber.
     pub fn send_sys(&self, connection: &Rc<Connection>, filter: &str, identifier: Option<u32>) {
         for (topic, value) in self.sys.matching(filter) {
-            let mut fan_out = FanOut::live(&topic, [&[]; 3], value.as_bytes(), None, self.now());
+            let mut fan_out = FanOut::live(PublishPermit::broker(&topic), [&[]; 3], value.as_bytes(), None, self.now());
             let manner = Manner { qos: QoS::AtMostOnce, retain: true, subscription_ids: identifier.as_slice() };
             connection.with_writer(self, |outbound, writer| outbound.deliver(&mut fan_out, manner, None, writer));
         }
@@ -78,9 +78,10 @@ pub(crate) async fn publish(worker: Rc<Worker>) {
         let values = every.map_or_else(BTreeMap::new, |_| figures.values(&worker.shared));
         worker.look_at_the_clock();
         for (topic, value) in sys.replace(values) {
-            let route = worker.route(&topic);
-            let mut fan_out = FanOut::live(&topic, [&[]; 3], value.as_bytes(), None, worker.now());
-            worker.deliver(PublishPermit::broker(), &route, "", QoS::AtMostOnce, &mut fan_out);
+            let permit = PublishPermit::broker(&topic);
+            let route = worker.route(permit);
+            let mut fan_out = FanOut::live(permit, [&[]; 3], value.as_bytes(), None, worker.now());
+            worker.deliver(&route, "", QoS::AtMostOnce, &mut fan_out);
         }
         let pause = async {
             match every {

@@ -3,8 +3,10 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
@@ -21,6 +23,16 @@ pub(crate) enum Transport {
 }
 
 impl Transport {
+    /// The certificates that the client has shown in the TLS handshake, its own first.
+    pub fn client_chain(&self) -> Option<Arc<[CertificateDer<'static>]>> {
+        let stream = match self {
+            Self::Tls(stream) => stream,
+            Self::SecureWebSocket(socket) => socket.stream(),
+            Self::Tcp(_) | Self::WebSocket(_) | Self::Memory(_) => return None,
+        };
+        stream.get_ref().1.peer_certificates().map(Into::into)
+    }
+
     /// Reads what is there. `Ready` without new bytes is the end of the stream.
     pub fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self {

@@ -1,9 +1,13 @@
 //! What can be seen of the connected clients from outside, and done to them.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use auth::authentication::MethodKind;
+use auth::authorization::{Action, Explanation};
+use auth::{Policy, Principal, Standing};
 use mqtt::ProtocolVersion;
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
@@ -43,6 +47,12 @@ pub struct Page<T> {
 pub struct ClientView {
     pub client_id: String,
     pub username: Option<String>,
+    /// What else authentication has found out, by name.
+    pub attributes: BTreeMap<Box<str>, Box<str>>,
+    /// `None` on a listener that lets everybody in.
+    pub authenticated_by: Option<MethodKind>,
+    /// When the credential ends, and with it the connection.
+    pub expires: Option<SystemTime>,
     pub listener: Arc<str>,
     /// `None` for the broker's own connections, through memory.
     pub peer: Option<SocketAddr>,
@@ -61,6 +71,21 @@ pub struct ClientView {
     pub waiting_bytes: usize,
     /// QoS 1 and 2 messages that the client has not acknowledged.
     pub in_flight: u16,
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) standing: Standing,
+}
+
+impl ClientView {
+    /// Whether the client may do something, and why, by the policy that it went by when its worker was asked.
+    pub fn explain(&self, action: Action<'_>) -> Explanation {
+        let principal = Principal {
+            client_id: self.client_id.as_str().into(),
+            username: self.username.as_deref().map(Into::into),
+            attributes: self.attributes.clone(),
+            standing: self.standing,
+        };
+        self.policy.explain(&principal, action)
+    }
 }
 
 /// Why a question has no answer.
@@ -159,6 +184,9 @@ pub(crate) mod tests {
         ClientView {
             client_id: client_id.to_owned(),
             username: None,
+            attributes: BTreeMap::new(),
+            authenticated_by: None,
+            expires: None,
             listener: "mqtt".into(),
             peer: None,
             version: ProtocolVersion::V5,
@@ -170,6 +198,8 @@ pub(crate) mod tests {
             worker: 0,
             waiting_bytes: 0,
             in_flight: 0,
+            policy: Arc::new(Policy::open()),
+            standing: Standing::Client,
         }
     }
 

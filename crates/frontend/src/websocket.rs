@@ -41,6 +41,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         Ok(Self { stream: accepted.map_err(io::Error::other)?, rest: Bytes::new() })
     }
 
+    /// What is below.
+    pub fn stream(&self) -> &S {
+        self.stream.get_ref()
+    }
+
     pub fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         while self.rest.is_empty() {
             match ready!(Pin::new(&mut self.stream).poll_next(cx)) {

@@ -6,6 +6,7 @@
 
 mod partitions;
 mod requests;
+mod review;
 mod search;
 mod turn;
 
@@ -17,7 +18,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use auth::{EnhancedMethods, Policy};
+use auth::authentication::Gate;
+use auth::{Denial, DenialSink};
 use link::mailbox;
 use mqtt::Connect;
 use partition::{Owner, SlotTable, Timestamp};
@@ -60,8 +62,8 @@ pub(crate) enum FromPeer {
 /// What all workers of a frontend share.
 pub(crate) struct Shared {
     pub frontend: u16,
-    pub policy: Policy,
-    pub methods: EnhancedMethods,
+    pub gate: Gate,
+    pub denials: Option<DenialSink>,
     pub slots: SlotTable,
     pub pool: Pool,
     pub sys: Sys,
@@ -205,9 +207,11 @@ impl Worker {
         self.wheel.borrow_mut().turn(self.now_s(), &mut due);
         for watched in due {
             let owner = Owner { worker: self.id, ..self.owner(watched.slot, watched.generation) };
-            if let Some(connection) = self.connection(owner) {
+            // Those that were to be looked at earlier by another entry have one for later.
+            if let Some(connection) = self.connection(owner).filter(|c| c.look_at.get() <= self.now_s()) {
+                connection.look_at.set(u64::MAX);
                 let next = connection.check_deadlines(self);
-                self.wheel.borrow_mut().watch(watched, next);
+                self.watch(&connection, next);
             }
         }
         for connection in self.refused.take() {
@@ -215,9 +219,12 @@ impl Worker {
         }
     }
 
+    /// Has the connection's deadlines looked at in that second, or before.
     pub fn watch(&self, connection: &Connection, at_s: u64) {
-        let Owner { slot, generation, .. } = connection.owner;
-        self.wheel.borrow_mut().watch(Watched { slot, generation }, at_s);
+        if at_s < connection.look_at.get() {
+            let Owner { slot, generation, .. } = connection.owner;
+            connection.look_at.set(self.wheel.borrow_mut().watch(Watched { slot, generation }, at_s));
+        }
     }
 
     // Connections.
@@ -321,6 +328,15 @@ impl Worker {
 
     pub fn peer_is_busy(&self, worker: u16) -> bool {
         self.shared.waiting.get(usize::from(worker)).is_some_and(|bytes| bytes.load(Ordering::Relaxed) > 0)
+    }
+
+    // Who may do what.
+
+    /// A client does not get what it wanted.
+    pub fn report(&self, denial: Denial) {
+        if let Some(denials) = &self.denials {
+            denials(denial);
+        }
     }
 
     // Other workers.

@@ -54,6 +54,15 @@ impl Authority {
         &self.pair.certificate
     }
 
+    /// A certificate such as an authority of this machine has, in PEM form: for checking settings where there is none yet.
+    ///
+    /// # Errors
+    /// The system gives no random numbers.
+    pub fn example(now: SystemTime) -> Result<String, IdentityError> {
+        let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
+        Ok(issue::authority_certificate(&aws_lc_rs::default_provider(), &key, now)?.pem())
+    }
+
     pub(crate) fn provider(&self) -> &Arc<CryptoProvider> {
         &self.provider
     }

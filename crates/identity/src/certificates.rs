@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
+use rustls::server::danger::ClientCertVerifier;
 use rustls::sign::CertifiedKey;
 
 use crate::automatic::{self, Obtained};
@@ -14,8 +15,8 @@ use crate::leaf::Leaf;
 use crate::manual::ManualChain;
 use crate::registry::{Origin, Registry, Show};
 use crate::renewal::Renewal;
-use crate::server_tls::Configurations;
-use crate::{ApplicationProtocol, Authority, AutomaticSettings, CertificateSource, IdentityError, ServerTls};
+use crate::server_tls::{Configurations, Terms};
+use crate::{ApplicationProtocol, Authority, AutomaticSettings, CertificateSource, IdentityError, ServerTls, pem};
 
 /// The certificates of all listeners, and the thread that renews the automatic ones. Ends it when stopped or dropped.
 #[derive(Debug)]
@@ -90,6 +91,9 @@ impl Certificates {
     /// duration, and not due for renewal. Otherwise a new one is issued, which is stored when it is published. Making an RSA key
     /// of 8192 bits takes seconds to minutes.
     ///
+    /// `clients` judges the certificates of clients, who are asked for one; with `None` they are not. With another verifier
+    /// than before (by its `Arc`) no session of before is resumed.
+    ///
     /// # Errors
     /// Settings out of range, files that cannot be read or written, an authority that has ended; for a manual one, whatever
     /// would make clients refuse it, among it that its time is over.
@@ -98,6 +102,7 @@ impl Certificates {
         listener: &str,
         protocol: ApplicationProtocol,
         source: CertificateSource,
+        clients: Option<Arc<dyn ClientCertVerifier>>,
         now: SystemTime,
     ) -> Result<Prepared, IdentityError> {
         let ready = match source {
@@ -107,8 +112,9 @@ impl Certificates {
                 self.desk.manual(name, &chain_pem, &key_pem, now)?
             }
         };
-        let configurations = Configurations::new(self.desk.authority.provider(), protocol, ready.certified)?;
-        let show = Show { origin: ready.origin, protocol, not_after: ready.not_after };
+        let terms = Terms { protocol, clients };
+        let configurations = Configurations::new(self.desk.authority.provider(), terms.clone(), ready.certified)?;
+        let show = Show { origin: ready.origin, terms, not_after: ready.not_after };
         let (desk, listener) = (self.desk.clone(), listener.to_owned());
         Ok(Prepared { desk, listener, show, configurations, storing: ready.storing, now })
     }
@@ -129,6 +135,11 @@ impl Certificates {
     /// The file with the certificate that clients have to trust, for automatic ones.
     pub fn ca_certificate(&self) -> PathBuf {
         self.desk.authority.ca_certificate().to_owned()
+    }
+
+    /// The same certificate, in PEM form: for whoever trusts what it signed.
+    pub fn ca_pem(&self) -> String {
+        pem::encode("CERTIFICATE", self.desk.authority.certificate())
     }
 
     /// Ends the renewal thread and waits for it: no longer than one certificate takes to make.

@@ -10,10 +10,16 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConnection, Su
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName};
 
-use crate::ServerTls;
+use crate::server_tls::Terms;
+use crate::{ApplicationProtocol, ServerTls};
 
 pub(crate) const TLS12: &[&SupportedProtocolVersion] = &[&rustls::version::TLS12];
 pub(crate) const TLS13: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13];
+
+/// MQTT, and no certificates of clients.
+pub(crate) fn terms() -> Terms {
+    Terms { protocol: ApplicationProtocol::Mqtt, clients: None }
+}
 
 /// A client that trusts the certificate in the file `trusted`.
 pub(crate) fn client(trusted: &Path, versions: &[&'static SupportedProtocolVersion], alpn: &[&str]) -> ClientConfig {

@@ -13,7 +13,10 @@
 //!                          renewal (one thread, sleeps until the next certificate is due)
 //! ```
 //!
-//! Not here: client certificates, trust bundles, where settings and secrets come from.
+//! Whose certificates clients may show is for others to say: they bring a verifier, and this crate sees to it that nobody resumes
+//! a session that another verifier let in.
+//!
+//! Not here: trust bundles, what a client's certificate is worth, where settings and secrets come from.
 
 mod authority;
 mod automatic;

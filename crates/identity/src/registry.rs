@@ -8,8 +8,8 @@ use crate::authority::Authority;
 use crate::automatic::AutomaticSettings;
 use crate::certificate::written;
 use crate::leaf::Leaf;
-use crate::server_tls::Configurations;
-use crate::{ApplicationProtocol, CertificateStatus, ServerTls};
+use crate::server_tls::{Configurations, Terms};
+use crate::{CertificateStatus, ServerTls};
 
 /// From the first failure to the next try; doubles with each further one.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
@@ -28,7 +28,7 @@ pub(crate) struct Registry {
 #[derive(Debug)]
 pub(crate) struct Show {
     pub(crate) origin: Origin,
-    pub(crate) protocol: ApplicationProtocol,
+    pub(crate) terms: Terms,
     pub(crate) not_after: SystemTime,
 }
 
@@ -44,7 +44,7 @@ pub(crate) struct Due {
     pub(crate) listener: String,
     pub(crate) settings: Arc<AutomaticSettings>,
     pub(crate) leaf: Leaf,
-    pub(crate) protocol: ApplicationProtocol,
+    pub(crate) terms: Terms,
     /// What was published when it became due; something newer needs no renewal.
     edition: u64,
 }
@@ -112,7 +112,7 @@ impl Registry {
                 listener: listener.clone(),
                 settings: settings.clone(),
                 leaf: leaf.clone(),
-                protocol: entry.show.protocol,
+                terms: entry.show.terms.clone(),
                 edition: entry.edition,
             }),
             _ => None,
@@ -133,7 +133,7 @@ impl Registry {
 
     pub(crate) fn renewed(&mut self, due: &Due, leaf: Leaf, configurations: Configurations) {
         let not_after = leaf.not_after;
-        let show = Show { origin: Origin::Automatic(due.settings.clone(), leaf), protocol: due.protocol, not_after };
+        let show = Show { origin: Origin::Automatic(due.settings.clone(), leaf), terms: due.terms.clone(), not_after };
         self.publish(&due.listener, show, configurations);
         if let Some(entry) = self.entries.get_mut(&due.listener) {
             entry.renewals += 1;

@@ -114,6 +114,6 @@ pub(crate) fn renew(desk: &Desk, due: &Due, now: SystemTime) {
 
 fn make(desk: &Desk, due: &Due, now: SystemTime) -> Result<(Leaf, Configurations), IdentityError> {
     let leaf = due.settings.renew(&desk.authority, &due.leaf, now)?;
-    let configurations = Configurations::new(desk.authority.provider(), due.protocol, leaf.certified())?;
+    let configurations = Configurations::new(desk.authority.provider(), due.terms.clone(), leaf.certified())?;
     Ok((leaf, configurations))
 }

@@ -11,7 +11,6 @@ mod figures;
 mod health;
 mod live;
 mod metrics;
-mod moment;
 mod problem;
 mod process;
 mod server;

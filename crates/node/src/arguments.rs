@@ -1,10 +1,12 @@
 //! The command line, and what it says as a request.
 
+mod access;
 mod broker;
 mod errands;
 
 use clap::Parser;
 
+pub(crate) use access::{ActionAsked, Authz, AuthzErrand, ExplainAccess, Passwd};
 pub(crate) use broker::BrokerFlags;
 pub(crate) use errands::{Check, Errand};
 

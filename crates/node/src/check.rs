@@ -8,7 +8,7 @@ use config::{Host, Request};
 use crate::arguments::Check;
 use crate::reading::{Reading, Refused};
 use crate::sources::Sources;
-use crate::{certificates, host};
+use crate::{access, certificates, host};
 
 /// Checks the files. Returns what is to be said of good ones.
 ///
@@ -20,7 +20,8 @@ pub(crate) fn run(asked: Check) -> Result<String, Refused> {
     let host = Host { cores: host::cores(), remembered: None };
     let files = reading.sources.count();
     let plan = reading.plan(&host).1?;
-    let problems = certificates::problems(&plan, SystemTime::now());
+    let mut problems = certificates::problems(&plan, SystemTime::now());
+    problems.extend(access::problems(&plan));
     if !problems.is_empty() {
         return Err(Refused(problems));
     }
@@ -78,5 +79,35 @@ mod tests {
         fs::write(secret.join("tls.key"), pem("PRIVATE KEY")).unwrap();
         let told = check(dir.path()).unwrap_err();
         assert!(told.starts_with("listener one/8883 secret server: "), "{told}");
+    }
+
+    #[test]
+    fn a_method_and_a_rule_that_cannot_be_are_told_with_their_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let resource = |kind: &str, spec: &str| {
+            format!(
+                "---\napiVersion: mqttbroker.iotoperations.azure.com/v1\nkind: {kind}\nmetadata: {{name: plant}}\nspec: {spec}\n"
+            )
+        };
+        let rule = "{principals: {usernames: [ann]}, brokerResources: [{method: Publish, topics: [a/#/b]}]}";
+        let all = listener("one", "8883")
+            + "    authenticationRef: plant\n    authorizationRef: plant\n    tls:\n      mode: Automatic\n"
+            + &resource("BrokerAuthentication", "{authenticationMethods: [{method: X509}]}")
+            + &resource("BrokerAuthorization", &format!("{{authorizationPolicies: {{rules: [{rule}]}}}}"));
+        fs::write(dir.path().join("a.yaml"), all).unwrap();
+        let bundle = dir.path().join("configmaps/client-ca");
+        fs::create_dir_all(&bundle).unwrap();
+        fs::write(bundle.join("ca.crt"), "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
+        let told = check(dir.path()).unwrap_err();
+        let lines: Vec<&str> = told.lines().collect();
+        assert_eq!(lines.len(), 2, "{told}");
+        assert!(lines[0].contains(
+            "a.yaml:16 spec.authenticationMethods[0].x509Settings.trustedClientCaCert X509 of listener one/8883: "
+        ));
+        assert!(lines[0].contains("certificate 1 of configmaps/client-ca/ca.crt cannot be read"), "{told}");
+        assert!(
+            lines[1].contains("spec.authorizationPolicies.rules[0].brokerResources[0].topics[0] a/#/b: "),
+            "{told}"
+        );
     }
 }

@@ -12,6 +12,7 @@ const CLUSTER_FILE: &str = "cluster.json";
 const LISTENERS_FILE: &str = "listeners.json";
 const LOCK_FILE: &str = "lock";
 const STARTS_FILE: &str = "starts";
+const AUDIT_FOLDER: &str = "audit";
 const PARTITIONS_FOLDER: &str = "partitions";
 
 /// The data directory, held by this process until dropped.
@@ -70,6 +71,11 @@ impl DataDir {
     /// Where certificates and keys are.
     pub(crate) fn tls(&self) -> PathBuf {
         self.path.join("tls")
+    }
+
+    /// Where the audit log is.
+    pub(crate) fn audit(&self) -> PathBuf {
+        self.path.join(AUDIT_FOLDER)
     }
 
     /// Where the broker keeps its state: a folder for each partition, called by its number.

@@ -4,12 +4,14 @@ use std::fmt::Write;
 
 use config::{EffectiveValue, Plan};
 
+use crate::access;
+
 /// Columns that values are not pushed beyond by a longer one.
 const MAX_PATH_COLUMNS: usize = 56;
 const MAX_VALUE_COLUMNS: usize = 24;
 
 /// A line for each value, in columns: where it is set, what it is, where it came from, what is to be known of it. Then
-/// what may not be what was meant.
+/// who is let in where, and what may not be what was meant.
 pub(crate) fn text(plan: &Plan) -> String {
     let width = |most: usize, length: fn(&EffectiveValue) -> usize| {
         plan.values.iter().map(length).filter(|columns| *columns <= most).max().unwrap_or(0)
@@ -24,6 +26,9 @@ pub(crate) fn text(plan: &Plan) -> String {
             Some(note) => writeln!(text, "  ({note})"),
             None => writeln!(text),
         };
+    }
+    for line in access::summary(plan) {
+        let _ = writeln!(text, "access: {line}");
     }
     for notice in &plan.notices {
         let _ = writeln!(text, "note: {notice}");
@@ -42,7 +47,8 @@ mod tests {
         let host = Host { cores: 2, remembered: None };
         let plan = Plan::check(&Input::default(), &host).unwrap();
         let text = text(&plan);
-        assert_eq!(text.lines().count(), plan.values.len() + plan.notices.len(), "{text}");
+        assert_eq!(text.lines().count(), plan.values.len() + plan.listeners.len() + plan.notices.len(), "{text}");
+        assert!(text.contains("access: listener mqtt: everybody is let in, and allowed everything\n"), "{text}");
         assert!(text.lines().all(|line| !line.ends_with(' ')), "{text}");
         for value in &plan.values {
             assert!(text.contains(&format!("{}  ", value.path)) || text.contains(&value.value), "{text}");

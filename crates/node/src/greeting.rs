@@ -9,11 +9,13 @@ use config::{Listener, Plan, Protocol, Tls};
 
 use crate::sockets::ADMIN;
 
-/// The commands for the listeners of `plan`, one of each kind, where they are bound.
+/// The commands for the listeners of `plan`, one of each kind that lets everybody in, where they are bound; and where the others
+/// are.
 pub(crate) fn greeting(plan: &Plan, addresses: &BTreeMap<String, SocketAddr>, ca_certificate: &Path) -> String {
     let mut lines = String::from("# Try it: subscribe in one terminal, publish in another.\n");
     let first = |protocol: Protocol, kind: fn(&Option<Tls>) -> bool| {
-        let mut fitting = plan.listeners.iter().filter(move |l| l.protocol == protocol && kind(&l.tls));
+        let open = plan.listeners.iter().filter(|listener| listener.authentication.is_none());
+        let mut fitting = open.filter(move |l| l.protocol == protocol && kind(&l.tls));
         fitting.find_map(|listener: &Listener| Some((listener, *addresses.get(&listener.name)?)))
     };
     if let Some((_, address)) = first(Protocol::Mqtt, Option::is_none) {
@@ -37,6 +39,13 @@ pub(crate) fn greeting(plan: &Plan, addresses: &BTreeMap<String, SocketAddr>, ca
     if let Some((_, address)) = first(Protocol::WebSockets, Option::is_some) {
         let url = with_scheme("wss", address);
         let _ = writeln!(lines, "# Over WebSocket and TLS: {url}/mqtt");
+    }
+    for listener in plan.listeners.iter().filter(|listener| listener.authentication.is_some()) {
+        if let Some(address) = addresses.get(&listener.name) {
+            let (host, port) = reached_at(*address);
+            let name = &listener.name;
+            let _ = writeln!(lines, "# With what you authenticate by: {host} port {port} (listener {name})");
+        }
     }
     if let Some(address) = addresses.get(ADMIN) {
         let url = with_scheme("http", *address);

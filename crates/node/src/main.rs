@@ -1,7 +1,10 @@
 //! The `causeway` program: reads what it was asked to be, becomes it, and ends when told to.
 
+mod access;
 mod admin;
 mod arguments;
+mod audit;
+mod authz;
 mod certificates;
 mod check;
 mod configuration;
@@ -10,6 +13,8 @@ mod explain;
 mod greeting;
 mod host;
 mod logging;
+mod moment;
+mod passwd;
 mod reading;
 mod roles;
 mod salvage;

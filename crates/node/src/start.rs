@@ -7,9 +7,11 @@ use clap::Parser;
 use config::{Host, Request};
 use identity::IdentityError;
 
-use crate::arguments::{Arguments, BrokerFlags, Errand};
+use crate::arguments::{Arguments, Authz, AuthzErrand, BrokerFlags, Errand};
+use crate::authz::{self, CannotSay, Decision};
 use crate::data_dir::{DataDir, DataDirError};
 use crate::logging::Logging;
+use crate::passwd::{self, PasswdError};
 use crate::reading::{Reading, Refused};
 use crate::roles::{BrokerError, all_in_one};
 use crate::salvage::{self, SalvageError};
@@ -21,6 +23,8 @@ use crate::{check, explain, host};
 const EXIT_BAD_REQUEST: u8 = 2;
 /// What was asked for did not work.
 const EXIT_FAILED: u8 = 1;
+/// What was asked about is denied.
+const EXIT_DENIED: u8 = 1;
 
 /// Why the process did not become what it was asked to be. Each display is a sentence per thing that is wrong.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +41,10 @@ pub(crate) enum StartError {
     Broker(#[from] BrokerError),
     #[error(transparent)]
     Salvage(#[from] SalvageError),
+    #[error(transparent)]
+    Passwd(#[from] PasswdError),
+    #[error(transparent)]
+    Authz(#[from] CannotSay),
     #[error("cannot start a thread: {0}; raise this user's limits or free memory")]
     Thread(io::Error),
 }
@@ -44,7 +52,7 @@ pub(crate) enum StartError {
 impl StartError {
     fn exit_code(&self) -> u8 {
         match self {
-            Self::Request(_) => EXIT_BAD_REQUEST,
+            Self::Request(_) | Self::Authz(_) => EXIT_BAD_REQUEST,
             _ => EXIT_FAILED,
         }
     }
@@ -58,16 +66,18 @@ pub(crate) fn run() -> ExitCode {
         Some(Errand::Subscribe(asked)) => return tools::subscribe::run(*asked),
         Some(Errand::Request(asked)) => return tools::request::run(*asked),
         Some(Errand::Bench(asked)) => return tools::bench::run(*asked),
-        Some(Errand::Check(asked)) => check::run(asked).map(|text| print(&text)).map_err(StartError::from),
-        Some(Errand::Explain(asked)) => explain(asked.broker).map(|text| print(&text)),
+        Some(Errand::Check(asked)) => check::run(asked).map(said).map_err(StartError::from),
+        Some(Errand::Explain(asked)) => explain(asked.broker).map(said),
+        Some(Errand::Passwd(asked)) => passwd::run(asked).map(said).map_err(StartError::from),
+        Some(Errand::Authz(asked)) => authz(asked),
         Some(Errand::Salvage(asked)) => {
             let data_dir = Request { data_dir: asked.data_dir, ..Request::default() }.data_dir();
-            salvage::run(&data_dir, asked.partition).map(|report| print(&report)).map_err(StartError::from)
+            salvage::run(&data_dir, asked.partition).map(said).map_err(StartError::from)
         }
-        None => start(broker),
+        None => start(broker).map(|()| ExitCode::SUCCESS),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             for line in error.to_string().lines() {
                 // Nobody can be told that stderr is closed.
@@ -92,6 +102,22 @@ fn start(flags: BrokerFlags) -> Result<(), StartError> {
     host::use_small_pages();
     let signals = Signals::catch().map_err(StartError::Thread)?;
     all_in_one::run(all_in_one::Asked { reading, host, signature, plan, logging }, &signals)
+}
+
+fn authz(asked: Authz) -> Result<ExitCode, StartError> {
+    let AuthzErrand::Explain(asked) = asked.errand;
+    let (decision, text) = authz::explain(asked)?;
+    print(&text);
+    Ok(match decision {
+        Decision::Allowed => ExitCode::SUCCESS,
+        Decision::Denied => ExitCode::from(EXIT_DENIED),
+    })
+}
+
+/// The end of an errand that went well.
+fn said(text: String) -> ExitCode {
+    print(&text);
+    ExitCode::SUCCESS
 }
 
 fn explain(flags: BrokerFlags) -> Result<String, StartError> {

@@ -30,6 +30,7 @@ pub enum Command<'a> {
     Trim(Trim<'a>),
     ForgetWill(ForgetWill),
     ReadRetained(ReadRetained<'a>),
+    ListSubscriptions(ListSubscriptions<'a>),
 
     // At both.
     Tick,
@@ -311,12 +312,26 @@ pub struct ReadRetained<'a> {
     pub after: &'a str,
 }
 
+/// Asks which filters the session is subscribed to here. Answered by `Subscriptions`, and changes nothing: what an older
+/// epoch subscribed to is not the session's.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ListSubscriptions<'a> {
+    pub owner: Owner,
+    pub tag: Tag,
+    pub client_id: &'a str,
+    pub epoch: Epoch,
+    /// The place of the filter that was listed last; `None` begins. The newest subscription comes first: what is removed
+    /// meanwhile may have others listed twice, and none left out.
+    pub after: Option<u32>,
+}
+
 impl Command<'_> {
     /// Whether it changes state, hence belongs into the log. What is not logged is still applied in its order.
     pub fn is_logged(&self) -> bool {
         match self {
             Self::Publish(publish) => publish.is_logged(),
             Self::ReadRetained(read) => read.reader.is_none(),
+            Self::ListSubscriptions(_) => false,
             _ => true,
         }
     }

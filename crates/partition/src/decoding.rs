@@ -2,9 +2,9 @@
 
 use crate::address::PartitionSet;
 use crate::command::{
-    Acknowledge, Attach, Close, Command, Confirm, Detach, DropSession, ExactlyOnce, ForgetWill, FrontendGone, Open,
-    Origin, Publish, QueueLimit, ReadRetained, Release, Scope, SessionKind, Step, Subscribe, Touch, Trim, Unsubscribe,
-    Waiting, Will,
+    Acknowledge, Attach, Close, Command, Confirm, Detach, DropSession, ExactlyOnce, ForgetWill, FrontendGone,
+    ListSubscriptions, Open, Origin, Publish, QueueLimit, ReadRetained, Release, Scope, SessionKind, Step, Subscribe,
+    Touch, Trim, Unsubscribe, Waiting, Will,
 };
 use crate::encoding as kind;
 use crate::message::Message;
@@ -37,6 +37,7 @@ pub(crate) fn command(of: u8, fields: &[u8]) -> Decoded<Command<'_>> {
         kind::TRIM => Command::Trim(trim(&mut r)?),
         kind::FORGET_WILL => Command::ForgetWill(ForgetWill { home: r.partition()?, below: r.u64()? }),
         kind::READ_RETAINED => Command::ReadRetained(read_retained(&mut r)?),
+        kind::LIST_SUBSCRIPTIONS => Command::ListSubscriptions(list_subscriptions(&mut r)?),
         kind::TICK => Command::Tick,
         kind::WAITING => Command::Waiting(waiting(&mut r)?),
         other => return Err(DecodeError::UnknownKind(other)),
@@ -172,5 +173,15 @@ fn read_retained<'a>(r: &mut Reader<'a>) -> Decoded<ReadRetained<'a>> {
         registered: r.u64()?,
         registered_at: r.u32()?,
         after: r.text()?,
+    })
+}
+
+fn list_subscriptions<'a>(r: &mut Reader<'a>) -> Decoded<ListSubscriptions<'a>> {
+    Ok(ListSubscriptions {
+        owner: r.owner()?,
+        tag: r.tag()?,
+        client_id: r.text()?,
+        epoch: r.epoch()?,
+        after: r.option(Reader::u32)?,
     })
 }

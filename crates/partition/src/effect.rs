@@ -60,6 +60,13 @@ pub enum Reply {
         messages: Vec<Direct>,
         more: Option<Box<[u8]>>,
     },
+    /// What the session is subscribed to at this partition, as the client wrote it, `$share/…/` included; `more` is the
+    /// encoded `ListSubscriptions` to send for what follows.
+    Subscriptions {
+        tag: Tag,
+        filters: Vec<Box<str>>,
+        more: Option<Box<[u8]>>,
+    },
     /// The session has been ended or superseded here: the frontend closes the connection. `tag` is 0 where the command
     /// had none.
     Refused {

@@ -24,6 +24,7 @@ pub(crate) const READ_RETAINED: u8 = 16;
 pub(crate) const TICK: u8 = 17;
 pub(crate) const WAITING: u8 = 18;
 pub(crate) const ATTACH_LIMITED: u8 = 19;
+pub(crate) const LIST_SUBSCRIPTIONS: u8 = 20;
 
 pub(crate) const FROM_CLIENT: u8 = 0;
 pub(crate) const FROM_WILL: u8 = 1;
@@ -48,6 +49,7 @@ pub(crate) fn kind(command: &Command<'_>) -> u8 {
         Command::Trim(_) => TRIM,
         Command::ForgetWill(_) => FORGET_WILL,
         Command::ReadRetained(_) => READ_RETAINED,
+        Command::ListSubscriptions(_) => LIST_SUBSCRIPTIONS,
         Command::Tick => TICK,
         Command::Waiting(_) => WAITING,
     }
@@ -182,6 +184,13 @@ fn at_topic_home(command: &Command<'_>, out: &mut impl Write) {
             out.u64(c.registered);
             out.u32(c.registered_at);
             out.text(c.after);
+        }
+        Command::ListSubscriptions(c) => {
+            out.owner(c.owner);
+            out.u32(c.tag.0);
+            out.text(c.client_id);
+            out.u64(c.epoch.0);
+            out.option(c.after, Write::u32);
         }
         _ => unreachable!("`fields` sends only these here"),
     }

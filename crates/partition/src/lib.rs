@@ -40,9 +40,9 @@ pub use batch::{
     BatchBuilder, CommandReader, ENTRY_HEADER_LEN, ENTRY_VERSION, Frame, Frames, MAX_COMMAND_LEN, entry_header,
 };
 pub use command::{
-    Acknowledge, Attach, Close, Command, Confirm, Detach, DropSession, ExactlyOnce, ForgetWill, FrontendGone, Open,
-    Origin, Publish, QueueLimit, ReadRetained, Release, Scope, SessionKind, Step, Subscribe, SubscriptionOptions,
-    Touch, Trim, Unsubscribe, Waiting, Will,
+    Acknowledge, Attach, Close, Command, Confirm, Detach, DropSession, ExactlyOnce, ForgetWill, FrontendGone,
+    ListSubscriptions, Open, Origin, Publish, QueueLimit, ReadRetained, Release, Scope, SessionKind, Step, Subscribe,
+    SubscriptionOptions, Touch, Trim, Unsubscribe, Waiting, Will,
 };
 pub use counters::Counters;
 pub use effect::{Delivery, Direct, Effect, Opened, Reply, SubscriptionIds};

@@ -93,6 +93,7 @@ impl Partition {
             Command::Trim(command) => self.topics.trim(command, at),
             Command::ForgetWill(command) => self.topics.forget_wills(command),
             Command::ReadRetained(command) => self.topics.read_retained(command, at, out),
+            Command::ListSubscriptions(command) => self.topics.list_subscriptions(command, out),
             Command::Tick => {
                 self.home.tick(at, out);
                 self.topics.tick(at);

@@ -117,6 +117,21 @@ impl Routes {
         self.read().text(key)
     }
 
+    /// The filters as they were written, beginning with the last: at most `count` of them, and `bytes` (or one).
+    pub(crate) fn texts_from_the_last(&self, filters: &[FilterKey], count: usize, bytes: usize) -> Vec<Box<str>> {
+        let index = self.read();
+        let (mut texts, mut taken) = (Vec::new(), 0);
+        for filter in filters.iter().rev().take(count) {
+            let text = index.with_text(*filter, |text| Box::<str>::from(text));
+            taken += text.len();
+            if taken > bytes && !texts.is_empty() {
+                break;
+            }
+            texts.push(text);
+        }
+        texts
+    }
+
     pub(crate) fn options(&self, slot: SessionSlot, filter: &str) -> Option<SubscriptionOptions> {
         let index = self.read();
         index.options(slot, index.find(filter)?)

@@ -7,6 +7,7 @@ mod bodies;
 mod drop_session;
 mod forget_will;
 mod links;
+mod list_subscriptions;
 mod publish;
 mod queue;
 mod read_retained;

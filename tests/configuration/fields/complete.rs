@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::{
-    admin, certificates, clients, diagnostics, durability, kept, listeners, manual, memory, parts, queues, refused,
-    rotation, self_check, services, traces,
+    access, admin, audit, certificates, clients, diagnostics, durability, kept, listeners, manual, memory, parts,
+    queues, refused, rotation, self_check, services, traces,
 };
 
 /// A field, or all below it, and the test of it.
 type Shown = (&'static str, fn());
 
 const BROKER: &[Shown] = &[
+    ("advanced.clients.failedLoginsPerAddress", access::failed_logins_per_address),
     ("advanced.clients.maxKeepAliveSeconds", clients::max_keep_alive),
     ("advanced.clients.maxMessageExpirySeconds", clients::max_message_expiry),
     ("advanced.clients.maxPacketSizeBytes", clients::max_packet_size),
@@ -31,6 +32,9 @@ const BROKER: &[Shown] = &[
     ("cardinality.frontend.workers", parts::frontend_workers),
     ("diagnostics.admin.host", admin::host),
     ("diagnostics.admin.tokenSecretRef", admin::token_secret_ref),
+    ("diagnostics.audit.maxFiles", audit::max_files),
+    ("diagnostics.audit.maxSize", audit::max_size),
+    ("diagnostics.audit.mode", audit::mode),
     ("diagnostics.logs.level", diagnostics::log_level),
     ("diagnostics.metrics.prometheusPort", diagnostics::prometheus_port),
     ("diagnostics.selfCheck.intervalSeconds", self_check::interval_and_timeout),
@@ -56,8 +60,8 @@ const BROKER: &[Shown] = &[
 
 const LISTENER: &[Shown] = &[
     ("healthState", refused::written_by_the_product),
-    ("ports[].authenticationRef", refused::authentication_ref),
-    ("ports[].authorizationRef", refused::authorization_ref),
+    ("ports[].authenticationRef", access::authentication_ref),
+    ("ports[].authorizationRef", access::authorization_ref),
     ("ports[].nodePort", services::node_port),
     ("ports[].port", services::port),
     ("ports[].protocol", listeners::protocol),

@@ -2,7 +2,7 @@
 
 use causeway_tests::{Broker, Resources, Settings};
 
-use super::served::{Served, refused_broker, refused_listener};
+use super::served::{Served, refused_broker};
 
 /// A broker does not start with it either, and says the same.
 fn is_refused(told: &str, field: &str, write: impl FnOnce(&Resources)) {
@@ -29,22 +29,6 @@ pub fn high_priority() {
         let field = "spec.highPriorityMessagesBackpressureHandling";
         is_refused(&refused_broker(&spec), field, |resources| resources.broker(&spec));
     }
-}
-
-#[test]
-pub fn authentication_ref() {
-    let spec = "ports:\n- port: 0\n  authenticationRef: default\n";
-    is_refused(&refused_listener(spec), "spec.ports[0].authenticationRef", |resources| {
-        resources.listener("plant", spec)
-    });
-}
-
-#[test]
-pub fn authorization_ref() {
-    let spec = "ports:\n- port: 0\n  authorizationRef: default\n";
-    is_refused(&refused_listener(spec), "spec.ports[0].authorizationRef", |resources| {
-        resources.listener("plant", spec)
-    });
 }
 
 /// What `kubectl get -o yaml` prints besides is no setting: nothing of it is in effect, and nothing refused.

@@ -100,7 +100,8 @@ pub fn refused_listener(spec: &str) -> String {
     refused(|resources| resources.listener("plant", spec))
 }
 
-fn refused(write: impl FnOnce(&Resources)) -> String {
+/// The same of what is written so.
+pub fn refused(write: impl FnOnce(&Resources)) -> String {
     let resources = Resources::new();
     write(&resources);
     let outcome = errand::run(&["check".as_ref(), resources.path().as_os_str()]);

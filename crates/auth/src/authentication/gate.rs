@@ -105,6 +105,11 @@ impl Gate {
         Ok((Self(shared), GateThread { stop: Some(stop), thread: Some(thread) }))
     }
 
+    /// Goes by these bounds from now on. What addresses have failed so far still counts, unless there is no limit any more.
+    pub fn set_limiter(&self, settings: LimiterSettings) {
+        self.0.limiter().set(settings);
+    }
+
     /// Has a client judged; `reply` is called exactly once, at once if the answer is known, else on the gate's thread.
     pub fn submit(&self, request: Request, reply: Reply) {
         if let Some(refused) = self.0.refused(request.credentials.address) {

@@ -9,6 +9,7 @@ use super::custom::{Custom, CustomSettings};
 use super::https::{EndpointError, HeaderError, HttpsError};
 use super::judgement::{Judgement, MethodKind};
 use super::jwt::{Jwt, JwtSettings, KeysError};
+use super::methods::{Admission, Admitted};
 use super::service_account::{ServiceAccountSettings, ServiceAccountToken};
 use super::user_password::{PasswordFileError, UserPassword, UserPasswordSettings};
 use super::x509::{SubjectError, TrustError, X509, X509Settings};
@@ -76,6 +77,26 @@ impl Method {
             Self::Custom(_) => MethodKind::Custom,
             Self::Jwt(_) => MethodKind::Jwt,
             Self::UserPassword(_) => MethodKind::UserPassword,
+        }
+    }
+
+    /// As [`Methods::still_accept`](super::Methods::still_accept), for this method alone; `old` are those of its kind before.
+    pub fn still_accepts(
+        &self,
+        old: &[Arc<Self>],
+        client: &Admitted<'_>,
+        now: SystemTime,
+    ) -> Result<Admission, String> {
+        match self {
+            Self::X509(method) => method.accepted(client.chain.unwrap_or_default(), now).map(Admission::Renewed),
+            Self::UserPassword(method) => {
+                let old = old.iter().filter_map(|method| match &**method {
+                    Self::UserPassword(method) => Some(&**method),
+                    _ => None,
+                });
+                method.still_knows(old, client.username.unwrap_or_default()).map(Admission::Renewed)
+            }
+            Self::ServiceAccountToken(_) | Self::Custom(_) | Self::Jwt(_) => Ok(Admission::Same),
         }
     }
 

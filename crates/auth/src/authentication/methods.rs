@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use mqtt::ReasonCode;
+use rustls_pki_types::CertificateDer;
 
 use super::counters::Counters;
 use super::credentials::{Credentials, Purpose};
@@ -15,6 +16,24 @@ use super::x509::Demand;
 /// the methods whose settings are the same, with their connections and what they remember.
 pub struct Methods {
     list: Vec<(MethodSettings, Arc<Method>)>,
+}
+
+/// A client that was let in.
+#[derive(Clone, Copy, Debug)]
+pub struct Admitted<'a> {
+    pub by: MethodKind,
+    pub username: Option<&'a str>,
+    /// The certificates of the TLS handshake, the client's own first.
+    pub chain: Option<&'a [CertificateDer<'static>]>,
+}
+
+/// What a client that was let in is by other methods.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// What it was.
+    Same,
+    /// Somebody with these attributes, until then.
+    Renewed(Accepted),
 }
 
 /// What is wrong with a list of methods.
@@ -59,6 +78,33 @@ impl Methods {
             number if number == self.list.len() => Some(Demand::Required),
             _ => Some(Demand::Optional),
         }
+    }
+
+    /// Whether a client that the list `before` let in would still be: what becomes of it under this list, as far as that can
+    /// be said without its secrets. Tokens, and what a server has said, hold until they end.
+    ///
+    /// # Errors
+    /// Why the client must go.
+    pub fn still_accept(&self, before: &Self, client: &Admitted<'_>, now: SystemTime) -> Result<Admission, String> {
+        let of_kind = |methods: &Self| -> Vec<Arc<Method>> {
+            let kind = methods.list.iter().filter(|(_, method)| method.kind() == client.by);
+            kind.map(|(_, method)| Arc::clone(method)).collect()
+        };
+        let (old, new) = (of_kind(before), of_kind(self));
+        if old.len() == new.len() && old.iter().zip(&new).all(|(old, new)| Arc::ptr_eq(old, new)) {
+            return Ok(Admission::Same);
+        }
+        if new.is_empty() {
+            return Err(format!("{} is no method here any more", client.by));
+        }
+        let mut refused = String::new();
+        for method in &new {
+            match method.still_accepts(&old, client, now) {
+                Ok(admission) => return Ok(admission),
+                Err(why) => refused = why,
+            }
+        }
+        Err(format!("{}: {refused}", client.by))
     }
 
     /// Asks the methods, without a deadline over all of them. `now` is the time that credentials are compared with.

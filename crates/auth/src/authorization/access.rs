@@ -1,12 +1,12 @@
 //! What the rules allow one principal: tokens filled in, rules for others left out.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::compiled::{CompiledResource, CompiledRules, KeyTemplates};
+use super::compiled::{CompiledResource, CompiledRules, CompiledTopics, KeyTemplates};
 use super::glob::Glob;
-use super::pattern::{TopicPattern, TopicTemplate};
+use super::pattern::TopicPattern;
 use super::rules::StoreAccess;
+use super::topics::Topics;
 use crate::Principal;
 
 /// Which part of the rules allows something; counted from 0.
@@ -24,8 +24,8 @@ pub struct Source {
 #[derive(Debug, Default)]
 pub struct Access {
     connect: Option<Source>,
-    publish: Topics,
-    subscribe: Topics,
+    publish: Vec<Granted>,
+    subscribe: Vec<Granted>,
     store: Vec<(StoreAccess, StoreKeys, Source)>,
     /// The rules that are for this principal.
     rules: Vec<u32>,
@@ -37,31 +37,36 @@ enum StoreKeys {
     Exact(Box<[u8]>),
 }
 
-/// Topics of one method: those without wildcards by name, the others one by one, in the order of the rules.
-#[derive(Debug, Default)]
-struct Topics {
-    exact: HashMap<Box<str>, Source>,
-    patterns: Vec<(TopicPattern, Source)>,
+/// What one resource of a rule grants.
+#[derive(Debug)]
+struct Granted {
+    /// With its first entry.
+    source: Source,
+    same: Arc<Topics>,
+    /// Those whose tokens are filled in; mostly none.
+    own: Option<Box<Topics>>,
 }
 
-impl Topics {
-    fn add(&mut self, templates: &[TopicTemplate], principal: &Principal, source: Source) {
-        for (entry, template) in templates.iter().enumerate() {
-            let source = Source { entry: entry as u32, ..source };
-            let Some(pattern) = template.fill(principal) else { continue };
-            match pattern.exact() {
-                Some(topic) => {
-                    self.exact.entry(topic.into()).or_insert(source);
-                }
-                None => self.patterns.push((pattern, source)),
+impl Granted {
+    /// `None` if the resource has nothing for this principal.
+    fn new(topics: &CompiledTopics, principal: &Principal, source: Source) -> Option<Self> {
+        let mut own = Topics::default();
+        for (entry, template) in &topics.with_tokens {
+            if let Some(pattern) = template.fill(principal) {
+                own.add(pattern, *entry);
             }
         }
+        let own = (!own.is_empty()).then(|| Box::new(own));
+        (own.is_some() || !topics.same.is_empty()).then(|| Self { source, same: Arc::clone(&topics.same), own })
     }
+}
 
-    fn find(&self, topic: &str, fits: impl Fn(&TopicPattern) -> bool) -> Option<Source> {
-        let by_name = self.exact.get(topic).copied();
-        by_name.or_else(|| self.patterns.iter().find(|(pattern, _)| fits(pattern)).map(|(_, source)| *source))
-    }
+fn find(granted: &[Granted], text: &str, fits: impl Fn(&TopicPattern) -> bool) -> Option<Source> {
+    granted.iter().find_map(|granted| {
+        let own = || granted.own.as_ref().and_then(|own| own.find(text, &fits));
+        let entry = granted.same.find(text, &fits).or_else(own)?;
+        Some(Source { entry, ..granted.source })
+    })
 }
 
 impl Access {
@@ -82,8 +87,8 @@ impl Access {
 
     fn add(&mut self, resource: &CompiledResource, principal: &Principal, source: Source) {
         match resource {
-            CompiledResource::Publish(topics) => self.publish.add(topics, principal, source),
-            CompiledResource::Subscribe(topics) => self.subscribe.add(topics, principal, source),
+            CompiledResource::Publish(topics) => self.publish.extend(Granted::new(topics, principal, source)),
+            CompiledResource::Subscribe(topics) => self.subscribe.extend(Granted::new(topics, principal, source)),
             CompiledResource::Connect(client_ids) if client_ids.is_empty() => {
                 self.connect.get_or_insert(source);
             }
@@ -117,13 +122,18 @@ impl Access {
 
     /// What lets it publish to a topic name.
     pub fn publish(&self, topic: &str) -> Option<Source> {
-        self.publish.find(topic, |pattern| pattern.matches(topic))
+        find(&self.publish, topic, |pattern| pattern.matches(topic))
     }
 
     /// What lets it subscribe to a filter, `$share/{group}/` understood: one entry has to allow all the filter matches.
     pub fn subscribe(&self, filter: &str) -> Option<Source> {
         let inner = mqtt::Filter::parse(filter).map_or(filter, |parsed| parsed.filter);
-        self.subscribe.find(inner, |pattern| pattern.covers(inner))
+        find(&self.subscribe, inner, |pattern| pattern.covers(inner))
+    }
+
+    /// What lets it have messages of a topic name: a filter it may subscribe to that matches it.
+    pub fn receive(&self, topic: &str) -> Option<Source> {
+        find(&self.subscribe, topic, |pattern| pattern.matches(topic))
     }
 
     /// What lets it read (`StoreAccess::Read`) or write a key of the state store; for both, one entry has to allow both.

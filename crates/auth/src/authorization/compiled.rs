@@ -8,6 +8,7 @@ use super::names::{NamePattern, Whom};
 use super::pattern::{PatternError, TopicTemplate};
 use super::rules::{BrokerResource, Keys, Rules, StoreAccess};
 use super::token::UnknownToken;
+use super::topics::Topics;
 use crate::Principal;
 
 /// A BrokerAuthorization, compiled.
@@ -26,8 +27,30 @@ pub(super) struct CompiledRule {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum CompiledResource {
     Connect(Box<[NamePattern]>),
-    Publish(Box<[TopicTemplate]>),
-    Subscribe(Box<[TopicTemplate]>),
+    Publish(CompiledTopics),
+    Subscribe(CompiledTopics),
+}
+
+/// Topics of one resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct CompiledTopics {
+    /// Those that are the same for everybody, shared by all whom the rule is for.
+    pub same: Arc<Topics>,
+    /// Those with tokens, with their numbers.
+    pub with_tokens: Box<[(u32, TopicTemplate)]>,
+}
+
+impl CompiledTopics {
+    fn new(templates: Box<[TopicTemplate]>) -> Self {
+        let (mut same, mut with_tokens) = (Topics::default(), Vec::new());
+        for (entry, template) in (0..).zip(templates) {
+            match template.without_tokens() {
+                Some(pattern) => same.add(pattern, entry),
+                None => with_tokens.push((entry, template)),
+            }
+        }
+        Self { same: Arc::new(same), with_tokens: with_tokens.into() }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,11 +155,13 @@ fn broker_resource(number: usize, resource: &BrokerResource, reading: &mut Readi
             CompiledResource::Connect(reading.each(&list("clientIds"), client_ids, NamePattern::with_wildcard))
         }
         BrokerResource::Publish { topics } => {
-            CompiledResource::Publish(reading.each(&list("topics"), topics, TopicTemplate::parse))
+            CompiledResource::Publish(CompiledTopics::new(reading.each(&list("topics"), topics, TopicTemplate::parse)))
         }
-        BrokerResource::Subscribe { topics } => {
-            CompiledResource::Subscribe(reading.each(&list("topics"), topics, TopicTemplate::parse))
-        }
+        BrokerResource::Subscribe { topics } => CompiledResource::Subscribe(CompiledTopics::new(reading.each(
+            &list("topics"),
+            topics,
+            TopicTemplate::parse,
+        ))),
     }
 }
 

@@ -62,6 +62,15 @@ impl TopicTemplate {
         Ok(Self(levels.into()))
     }
 
+    /// What it is for everybody; `None` where it depends on who asks.
+    pub fn without_tokens(&self) -> Option<TopicPattern> {
+        let levels = self.0.iter().map(|template| match template {
+            Template::Fixed(level) => Some(level.clone()),
+            Template::Token(_) => None,
+        });
+        levels.collect::<Option<_>>().map(TopicPattern)
+    }
+
     /// Filled in for a principal; `None` where a token stands for nothing, or for what cannot be one level.
     pub fn fill(&self, principal: &Principal) -> Option<TopicPattern> {
         let levels = self.0.iter().map(|template| match template {

@@ -6,8 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use auth::authentication::{
-    ClientTrust, Credentials, CustomSettings, Demand, Enhanced, HttpsSettings, MethodKind, MethodSettings, Methods,
-    Purpose, Secret, Verdict,
+    Credentials, CustomSettings, Enhanced, HttpsSettings, MethodKind, MethodSettings, Methods, Purpose, Secret, Verdict,
 };
 use mqtt::ReasonCode;
 use rcgen::ExtendedKeyUsagePurpose;
@@ -17,7 +16,7 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::parts::{
     Answered, Issued, Server, accepted, anyone, authority, compiled, counters, denied, file, issued, judge,
-    not_found_out, reachable, refused_endpoint, server_identity, with_chain, with_password,
+    not_found_out, reachable, refused_endpoint, server_identity, trusted, with_chain, with_password,
 };
 
 fn settings(endpoint: &str, https: HttpsSettings) -> CustomSettings {
@@ -35,12 +34,12 @@ fn methods(settings: CustomSettings) -> Methods {
 }
 
 fn asking(server: &Server) -> Methods {
-    methods(settings(&server.endpoint(), server.trusted()))
+    methods(settings(&server.endpoint(), trusted(server)))
 }
 
 async fn answering(status: u16, body: &str) -> (Server, Methods) {
     let body = body.to_owned();
-    let server = Server::https(move |_| Answered::With(status, body.clone())).await;
+    let server = Server::https(move |_| Answered::With(status, body.clone()));
     let methods = asking(&server);
     (server, methods)
 }
@@ -83,18 +82,18 @@ async fn it_is_asked_about_everybody_and_connections_are_kept() {
         let found = accepted(judge(&methods, &credentials).await);
         assert_eq!((found.expires, found.attributes.is_empty()), (None, true));
     }
-    assert_eq!((server.seen().len(), server.connections.load(Ordering::SeqCst)), (3, 1));
+    assert_eq!((server.seen().len(), server.connections()), (3, 1));
 }
 
 #[tokio::test]
 async fn its_own_path_and_headers_are_kept() {
-    let server = Server::https(|_| Answered::With(200, "{}".to_owned())).await;
+    let server = Server::https(|_| Answered::With(200, "{}".to_owned()));
     let headers = BTreeMap::from([
         ("X-Key".to_owned(), Secret::from("k-123")),
         ("Authorization".to_owned(), Secret::from("Basic x")),
     ]);
     let settings =
-        CustomSettings { headers, ..settings(&format!("{}/mqtt/check", server.endpoint()), server.trusted()) };
+        CustomSettings { headers, ..settings(&format!("{}/mqtt/check", server.endpoint()), trusted(&server)) };
     accepted(judge(&methods(settings), &anyone()).await);
     let seen = &server.seen()[0];
     assert_eq!(seen.target, "/mqtt/check/?api-version=0.5.0");
@@ -149,8 +148,7 @@ async fn another_version_is_tried_once() {
     let server = Server::https(move |_| match count.fetch_add(1, Ordering::SeqCst) {
         0 => Answered::With(422, r#"{"supportedVersions":["0.6.0","0.5.0"]}"#.to_owned()),
         _ => Answered::With(200, "{}".to_owned()),
-    })
-    .await;
+    });
     accepted(judge(&asking(&server), &with_password("ann", "secret")).await);
     let seen = server.seen();
     assert_eq!((seen.len(), &seen[0].target, &seen[0].body), (2, &seen[1].target, &seen[1].body));
@@ -174,18 +172,18 @@ async fn a_server_that_cannot_say_is_not_relevant() {
         attributes: BTreeMap::new(),
     });
     let certificate = with_chain(vec![issued(&Issued::default(), &root).0]);
-    let mut cases = vec![(None, settings(&refused_endpoint().await, reachable(&root)), "cannot be asked")];
+    let mut cases = vec![(None, settings(&refused_endpoint(), reachable(&root)), "cannot be asked")];
     for status in [500, 503, 429] {
         let (server, _) = answering(status, "{}").await;
-        let settings = settings(&server.endpoint(), server.trusted());
+        let settings = settings(&server.endpoint(), trusted(&server));
         cases.push((Some(server), settings, "it answers"));
     }
-    let stranger = Server::https(|_| Answered::With(200, "{}".to_owned())).await;
+    let stranger = Server::https(|_| Answered::With(200, "{}".to_owned()));
     let wrong_trust = settings(&stranger.endpoint(), reachable(&root));
     cases.push((Some(stranger), wrong_trust, "UnknownIssuer"));
-    let slow = Server::https(|_| Answered::Never).await;
+    let slow = Server::https(|_| Answered::Never);
     let in_short =
-        CustomSettings { deadline: Duration::from_millis(300), ..settings(&slow.endpoint(), slow.trusted()) };
+        CustomSettings { deadline: Duration::from_millis(300), ..settings(&slow.endpoint(), trusted(&slow)) };
     cases.push((Some(slow), in_short, "within 300ms"));
     for (_server, settings, part) in cases {
         let custom = MethodSettings::Custom(settings);
@@ -199,9 +197,9 @@ async fn a_server_that_cannot_say_is_not_relevant() {
 #[tokio::test]
 async fn a_definite_answer_ends_the_list() {
     let (_server, _) = answering(403, "{}").await;
-    let custom = MethodSettings::Custom(settings(&_server.endpoint(), _server.trusted()));
+    let custom = MethodSettings::Custom(settings(&_server.endpoint(), trusted(&_server)));
     let (second, _) = answering(200, "{}").await;
-    let after = MethodSettings::Custom(settings(&second.endpoint(), second.trusted()));
+    let after = MethodSettings::Custom(settings(&second.endpoint(), trusted(&second)));
     denied(judge(&compiled(&[custom, after]), &anyone()).await, "refuses");
     assert!(second.seen().is_empty());
 }
@@ -209,11 +207,10 @@ async fn a_definite_answer_ends_the_list() {
 #[tokio::test]
 async fn the_broker_can_show_a_certificate() {
     let clients = authority("Clients");
-    let verifier = ClientTrust::verifier(&[file("ca.pem", &[&clients])], &[], Demand::Required).unwrap();
-    let server = Server::mutual(verifier, |_| Answered::With(200, "{}".to_owned())).await;
-    let with = |by: &crate::parts::Made| {
+    let server = Server::mutual(&clients, |_| Answered::With(200, "{}".to_owned()));
+    let with = |by: &crate::parts::TestAuthority| {
         let how = Issued { usage: ExtendedKeyUsagePurpose::ClientAuth, ..Issued::default() };
-        HttpsSettings { identity: Some(server_identity(&how, by)), ..server.trusted() }
+        HttpsSettings { identity: Some(server_identity(&how, by)), ..trusted(&server) }
     };
     accepted(judge(&methods(settings(&server.endpoint(), with(&clients))), &anyone()).await);
     not_found_out(judge(&asking(&server), &anyone()).await, "cannot be asked");
@@ -225,11 +222,11 @@ async fn the_broker_can_show_a_certificate() {
 /// A server that hangs holds so many requests and no more; who comes then is not kept waiting.
 #[tokio::test]
 async fn a_server_that_hangs_cannot_take_everything() {
-    let server = Server::https(|_| Answered::Never).await;
+    let server = Server::https(|_| Answered::Never);
     let settings = CustomSettings {
         most_at_once: 2,
         deadline: Duration::from_secs(30),
-        ..settings(&server.endpoint(), server.trusted())
+        ..settings(&server.endpoint(), trusted(&server))
     };
     let methods = Arc::new(methods(settings));
     let mut held = tokio::task::JoinSet::new();
@@ -253,8 +250,7 @@ async fn a_renewal_is_told_as_one_and_keeps_the_name() {
     let server = Server::https(move |_| {
         let (status, body) = told.lock().unwrap().clone();
         Answered::With(status, body)
-    })
-    .await;
+    });
     let methods = asking(&server);
     let again = Purpose::ReAuthenticate { username: Some("ann".into()), by: MethodKind::Custom };
     let enhanced = Some(Enhanced { method: "OURS".into(), data: Some("xyz".into()) });
@@ -278,7 +274,7 @@ async fn a_renewal_is_told_as_one_and_keeps_the_name() {
 async fn requests_are_counted() {
     let counters = counters();
     let (server, _) = answering(503, "").await;
-    let settings = [MethodSettings::Custom(settings(&server.endpoint(), server.trusted()))];
+    let settings = [MethodSettings::Custom(settings(&server.endpoint(), trusted(&server)))];
     let methods = Methods::compile(&settings, None, &counters).unwrap_or_else(|errors| panic!("{errors:?}"));
     not_found_out(judge(&methods, &anyone()).await, "503");
     let counted = counters.read();

@@ -10,8 +10,8 @@ use mqtt::ReasonCode;
 use serde_json::{Value, json};
 
 use crate::parts::{
-    Signer, accepted, audience_claims, compiled, denied, judge, judge_at, now_seconds, seconds_from, with_enhanced,
-    with_password,
+    Signer, accepted, audience_claims, compiled, denied, judge, judge_at, keys_of, now_seconds, seconds_from,
+    with_enhanced, with_password,
 };
 
 fn settings(keys: KeySettings) -> JwtSettings {
@@ -42,7 +42,7 @@ fn shown(token: &str) -> Credentials {
 async fn each_algorithm_is_accepted_with_its_key() {
     for algorithm in ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"] {
         let signer = Signer::new(algorithm, "k1");
-        let methods = methods(Signer::settings(&[&Signer::new("ES256", "k0"), &signer]));
+        let methods = methods(keys_of(&[&Signer::new("ES256", "k0"), &signer]));
         let accepted = accepted(judge(&methods, &shown(&signer.sign(&audience_claims()))).await);
         assert_eq!((accepted.username.as_deref(), accepted.by), (Some("pump-7"), MethodKind::Jwt), "{algorithm}");
         let attributes: Vec<(&str, &str)> =
@@ -70,7 +70,7 @@ async fn a_shared_secret_signs_if_it_is_long_enough() {
 #[tokio::test]
 async fn a_public_key_is_never_a_secret() {
     let signer = Signer::new("RS256", "k1");
-    let methods = methods(Signer::settings(&[&signer]));
+    let methods = methods(keys_of(&[&signer]));
     for secret in
         [signer.public_bytes(), Signer::set(&[&signer]).into_bytes(), signer.jwk()["n"].as_str().unwrap().into()]
     {
@@ -83,7 +83,7 @@ async fn a_public_key_is_never_a_secret() {
 #[tokio::test]
 async fn the_key_decides_the_algorithm_and_not_the_token() {
     let (rsa, ec) = (Signer::new("RS256", "k1"), Signer::new("ES256", "k2"));
-    let methods = methods(Signer::settings(&[&rsa, &ec]));
+    let methods = methods(keys_of(&[&rsa, &ec]));
     for (header, part) in [
         (json!({ "alg": "none", "kid": "k1" }), "header"),
         (json!({ "alg": "None", "kid": "k1" }), "header"),
@@ -117,7 +117,7 @@ async fn a_key_with_an_algorithm_has_no_other() {
 #[tokio::test]
 async fn what_was_changed_after_signing_is_refused() {
     let (signer, forger) = (Signer::new("ES256", "k1"), Signer::new("ES256", "k1"));
-    let methods = methods(Signer::settings(&[&signer]));
+    let methods = methods(keys_of(&[&signer]));
     let token = signer.sign(&audience_claims());
     let other = forger.sign(&{
         let mut claims = audience_claims();
@@ -140,7 +140,7 @@ async fn what_was_changed_after_signing_is_refused() {
 #[tokio::test]
 async fn each_claim_counts() {
     let signer = Signer::new("ES256", "k1");
-    let methods = methods(Signer::settings(&[&signer]));
+    let methods = methods(keys_of(&[&signer]));
     for (name, value, part) in [
         ("aud", json!("other"), "audience"),
         ("aud", Value::Null, "audience"),
@@ -166,7 +166,7 @@ async fn each_claim_counts() {
 #[tokio::test]
 async fn a_token_is_good_until_its_end_and_the_leeway() {
     let signer = Signer::new("ES256", "k1");
-    let methods = methods(Signer::settings(&[&signer]));
+    let methods = methods(keys_of(&[&signer]));
     let token = shown(&signer.sign(&audience_claims()));
     let now = SystemTime::now();
     accepted(judge_at(&methods, &token, seconds_from(now, 3620)).await);
@@ -177,7 +177,7 @@ async fn a_token_is_good_until_its_end_and_the_leeway() {
 
 #[tokio::test]
 async fn what_is_no_token_is_refused() {
-    let methods = methods(Signer::settings(&[&Signer::new("ES256", "k1")]));
+    let methods = methods(keys_of(&[&Signer::new("ES256", "k1")]));
     for (text, part) in
         [("", "three parts"), ("a.b.c", "three parts"), ("hunter2", "three parts"), (&"a".repeat(20_000), "longer")]
     {
@@ -189,7 +189,7 @@ async fn what_is_no_token_is_refused() {
 async fn tokens_are_taken_where_they_are_looked_for() {
     let signer = Signer::new("ES256", "k1");
     let token = signer.sign(&audience_claims());
-    let listed = methods(Signer::settings(&[&signer]));
+    let listed = methods(keys_of(&[&signer]));
     accepted(judge(&listed, &with_enhanced("CUSTOM-JWT", &token)).await);
     let by_password = accepted(judge(&listed, &with_password("whoever", &token)).await);
     assert_eq!(by_password.username.as_deref(), Some("pump-7"));
@@ -202,7 +202,7 @@ async fn tokens_are_taken_where_they_are_looked_for() {
     assert_eq!(reason(judge(&listed, &with_enhanced("K8S-SAT", &token)).await), ReasonCode::BadAuthenticationMethod);
     assert_eq!(reason(judge(&listed, &with_password("u", "hunter2")).await), ReasonCode::BadUserNameOrPassword);
     let places = vec![TokenPlace::Enhanced("OAUTH2-JWT".to_owned())];
-    let one = compiled(&[MethodSettings::Jwt(JwtSettings { places, ..settings(Signer::settings(&[&signer])) })]);
+    let one = compiled(&[MethodSettings::Jwt(JwtSettings { places, ..settings(keys_of(&[&signer])) })]);
     reason(judge(&one, &with_password("u", &token)).await);
     reason(judge(&one, &with_enhanced("CUSTOM-JWT", &token)).await);
     accepted(judge(&one, &shown(&token)).await);
@@ -211,8 +211,8 @@ async fn tokens_are_taken_where_they_are_looked_for() {
 #[tokio::test]
 async fn several_issuers_can_be_listed() {
     let (ours, theirs) = (Signer::new("ES256", "k1"), Signer::new("ES256", "k1"));
-    let first = settings(Signer::settings(&[&ours]));
-    let second = JwtSettings { issuer: "https://second.example".to_owned(), ..settings(Signer::settings(&[&theirs])) };
+    let first = settings(keys_of(&[&ours]));
+    let second = JwtSettings { issuer: "https://second.example".to_owned(), ..settings(keys_of(&[&theirs])) };
     let methods = compiled(&[MethodSettings::Jwt(first), MethodSettings::Jwt(second)]);
     let mut claims = audience_claims();
     accepted(judge(&methods, &shown(&ours.sign(&claims))).await);
@@ -229,7 +229,7 @@ async fn several_issuers_can_be_listed() {
 #[tokio::test]
 async fn a_renewed_token_must_be_the_same_clients() {
     let signer = Signer::new("ES256", "k1");
-    let methods = methods(Signer::settings(&[&signer]));
+    let methods = methods(keys_of(&[&signer]));
     let mut claims = audience_claims();
     let again = |username: &str| Purpose::ReAuthenticate { username: Some(username.into()), by: MethodKind::Jwt };
     let renewed = methods.judge(&shown(&signer.sign(&claims)), &again("pump-7"), SystemTime::now()).await;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
 
+mod admission;
 mod custom;
 mod gate;
 mod jwt;

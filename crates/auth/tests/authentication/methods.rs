@@ -11,7 +11,7 @@ use mqtt::ReasonCode;
 
 use crate::parts::{
     Answered, Issued, Server, Signer, accepted, anyone, audience_claims, authority, compiled, counters, denied, file,
-    issued, judge, with_chain, with_enhanced, with_password,
+    issued, judge, keys_of, trusted, with_chain, with_enhanced, with_password,
 };
 
 fn passwords() -> MethodSettings {
@@ -19,7 +19,7 @@ fn passwords() -> MethodSettings {
     MethodSettings::UserPassword(UserPasswordSettings { file: PemFile { name: "users".to_owned(), content } })
 }
 
-fn certificates(by: &crate::parts::Made) -> MethodSettings {
+fn certificates(by: &crate::parts::TestAuthority) -> MethodSettings {
     let authorities = vec![file("ca.pem", &[by])];
     MethodSettings::X509(X509Settings { authorities, revocation_lists: vec![], attributes: BTreeMap::new() })
 }
@@ -58,10 +58,10 @@ async fn who_shows_what_nobody_takes_is_refused_with_the_fitting_reason() {
 
 #[tokio::test]
 async fn what_does_not_change_is_kept_with_its_connections() {
-    let server = Server::https(|_| Answered::With(200, "{}".to_owned())).await;
+    let server = Server::https(|_| Answered::With(200, "{}".to_owned()));
     let custom = MethodSettings::Custom(auth::authentication::CustomSettings {
         endpoint: server.endpoint(),
-        https: server.trusted(),
+        https: trusted(&server),
         headers: BTreeMap::new(),
         deadline: std::time::Duration::from_secs(5),
         most_at_once: 4,
@@ -74,7 +74,7 @@ async fn what_does_not_change_is_kept_with_its_connections() {
         .unwrap_or_else(|errors| panic!("{errors:?}"));
     drop(before);
     accepted(judge(&after, &anyone()).await);
-    assert_eq!(server.connections.load(std::sync::atomic::Ordering::SeqCst), 1);
+    assert_eq!(server.connections(), 1);
 }
 
 #[test]
@@ -103,7 +103,7 @@ async fn only_the_kind_that_let_a_client_in_renews_it() {
     let jwt = MethodSettings::Jwt(JwtSettings {
         issuer: "https://issuer.example".to_owned(),
         audiences: vec!["broker".to_owned()],
-        keys: Signer::settings(&[&signer]),
+        keys: keys_of(&[&signer]),
         leeway: Duration::from_secs(5),
         username: "sub".to_owned(),
         attributes: BTreeMap::new(),

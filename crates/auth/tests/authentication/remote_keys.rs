@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::parts::{
     Answered, Server, Signer, accepted, audience_claims, authority, counters, denied, judge_at, not_found_out,
-    reachable, refused_endpoint, seconds_from, with_enhanced,
+    reachable, refused_endpoint, seconds_from, trusted, with_enhanced,
 };
 
 fn remote(place: RemotePlace, https: HttpsSettings) -> RemoteKeySettings {
@@ -56,7 +56,7 @@ async fn published(signers: &[&Signer]) -> (Arc<Published>, Server) {
         true => Answered::With(503, "later".to_owned()),
         false => Answered::With(200, shown.set.lock().unwrap().clone()),
     });
-    (published, server.await)
+    (published, server)
 }
 
 #[tokio::test]
@@ -65,7 +65,7 @@ async fn keys_are_fetched_once_and_refreshed_when_they_are_old() {
     let (published, server) = published(&[&first]).await;
     let place = RemotePlace::Address(format!("{}/keys?v=1", server.endpoint()));
     let headers = BTreeMap::from([("Authorization".to_owned(), Secret::from("Bearer abc"))]);
-    let methods = methods(RemoteKeySettings { headers, ..remote(place, server.trusted()) });
+    let methods = methods(RemoteKeySettings { headers, ..remote(place, trusted(&server)) });
     let (now, claims) = (SystemTime::now(), audience_claims());
     let token = with_enhanced("OAUTH2-JWT", &first.sign(&claims));
     assert!(server.seen().is_empty());
@@ -85,7 +85,7 @@ async fn an_unknown_key_makes_one_fetch_in_a_while() {
     let (first, second, stranger) =
         (Signer::new("ES256", "k1"), Signer::new("ES256", "k2"), Signer::new("ES256", "k3"));
     let (published, server) = published(&[&first]).await;
-    let methods = methods(remote(RemotePlace::Address(server.endpoint()), server.trusted()));
+    let methods = methods(remote(RemotePlace::Address(server.endpoint()), trusted(&server)));
     let (now, claims) = (SystemTime::now(), audience_claims());
     let of = |signer: &Signer| with_enhanced("OAUTH2-JWT", &signer.sign(&claims));
     accepted(judge_at(&methods, &of(&first), now).await);
@@ -104,7 +104,7 @@ async fn an_unknown_key_makes_one_fetch_in_a_while() {
 async fn the_last_good_keys_are_kept_when_no_others_can_be_had() {
     let signer = Signer::new("ES256", "k1");
     let (published, server) = published(&[&signer]).await;
-    let methods = methods(remote(RemotePlace::Address(server.endpoint()), server.trusted()));
+    let methods = methods(remote(RemotePlace::Address(server.endpoint()), trusted(&server)));
     let now = SystemTime::now();
     let token = with_enhanced("OAUTH2-JWT", &signer.sign(&audience_claims()));
     accepted(judge_at(&methods, &token, now).await);
@@ -123,19 +123,19 @@ async fn without_keys_nothing_can_be_said() {
     let token = with_enhanced("OAUTH2-JWT", &signer.sign(&audience_claims()));
     let now = SystemTime::now();
     // Nobody there.
-    let gone = remote(RemotePlace::Address(refused_endpoint().await), reachable(&authority("Other CA")));
+    let gone = remote(RemotePlace::Address(refused_endpoint()), reachable(&authority("Other CA")));
     not_found_out(judge_at(&methods(gone), &token, now).await, "cannot be fetched");
     // Somebody else there.
     let (_, server) = published(&[&signer]).await;
     let stranger = remote(RemotePlace::Address(server.endpoint()), reachable(&authority("Other CA")));
     not_found_out(judge_at(&methods(stranger), &token, now).await, "UnknownIssuer");
     // Somebody slow, too large, or of no use.
-    let slow = Server::https(|_| Answered::Never).await;
+    let slow = Server::https(|_| Answered::Never);
     let set = Signer::set(&[&signer]);
-    let large = Server::https(move |_| Answered::With(200, format!("{set}{}", " ".repeat(600 * 1024)))).await;
-    let elsewhere = Server::https(|_| Answered::With(302, String::new())).await;
+    let large = Server::https(move |_| Answered::With(200, format!("{set}{}", " ".repeat(600 * 1024))));
+    let elsewhere = Server::https(|_| Answered::With(302, String::new()));
     for (server, part) in [(slow, "within 500ms"), (large, "larger than"), (elsewhere, "302")] {
-        let settings = remote(RemotePlace::Address(server.endpoint()), server.trusted());
+        let settings = remote(RemotePlace::Address(server.endpoint()), trusted(&server));
         let methods = methods(settings);
         not_found_out(judge_at(&methods, &token, now).await, part);
         // Not asked again for each client.
@@ -159,8 +159,7 @@ async fn the_issuer_says_where_its_keys_are() {
             "/jwks" => Answered::With(200, set.clone()),
             _ => Answered::With(404, String::new()),
         }
-    })
-    .await;
+    });
     let ours = format!("http://{}/tenant", server.address);
     ours.clone_into(&mut issuer.lock().unwrap());
     let settings = remote(RemotePlace::Discovery, reachable(&authority("None")));
@@ -190,7 +189,7 @@ async fn keys_come_over_https_or_from_this_machine() {
 #[tokio::test]
 async fn fetches_are_counted() {
     let counters = counters();
-    let settings = remote(RemotePlace::Address(refused_endpoint().await), reachable(&authority("Any")));
+    let settings = remote(RemotePlace::Address(refused_endpoint()), reachable(&authority("Any")));
     let settings = [jwt("https://issuer.example", settings)];
     let methods = Methods::compile(&settings, None, &counters).unwrap_or_else(|errors| panic!("{errors:?}"));
     let token = with_enhanced("OAUTH2-JWT", &Signer::new("ES256", "k1").sign(&audience_claims()));

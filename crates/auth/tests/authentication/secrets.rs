@@ -16,8 +16,8 @@ use serde_json::json;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::parts::{
-    Answered, Issued, Server, Signer, audience_claims, authority, counters, pod_claims, server_identity, with_enhanced,
-    with_password,
+    Answered, Issued, Server, Signer, audience_claims, authority, counters, pod_claims, server_identity, trusted,
+    with_enhanced, with_password,
 };
 
 const PASSWORD: &str = "correct-horse-battery";
@@ -50,7 +50,7 @@ impl<'w> MakeWriter<'w> for Written {
 /// Each method with a secret of its own, once as it works and once as it does not.
 fn settings(good: &Server, bad: &Server, identity: auth::authentication::ClientIdentity) -> Vec<Vec<MethodSettings>> {
     let headers = BTreeMap::from([("Authorization".to_owned(), Secret::from(HEADER))]);
-    let https = |server: &Server| HttpsSettings { identity: Some(identity.clone()), ..server.trusted() };
+    let https = |server: &Server| HttpsSettings { identity: Some(identity.clone()), ..trusted(server) };
     let custom = |server: &Server| {
         MethodSettings::Custom(CustomSettings {
             endpoint: server.endpoint(),
@@ -84,7 +84,7 @@ fn settings(good: &Server, bad: &Server, identity: auth::authentication::ClientI
         let kubeconfig = json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "here",
             "clusters": [{ "name": "c", "cluster": {
-                "server": server.endpoint(), "certificate-authority-data": STANDARD.encode(server.authority.certificate.pem()),
+                "server": server.endpoint(), "certificate-authority-data": STANDARD.encode(&server.authority.certificate),
             } }],
             "users": [{ "name": "u", "user": { "token": CLUSTER } }],
             "contexts": [{ "name": "here", "context": { "cluster": "c", "user": "u" } }],
@@ -133,14 +133,12 @@ async fn no_secret_is_logged_at_any_level() {
             path if path.ends_with("till") => Answered::With(200, account.to_string()),
             _ => Answered::With(200, "{}".to_owned()),
         }
-    })
-    .await;
+    });
     // Repeats what it was asked, as servers in trouble do.
     let bad = Server::https(|seen| {
         let status = if seen.target.contains("api-version") { 403 } else { 500 };
         Answered::With(status, json!({ "message": seen.body.to_string(), "reason": 135 }).to_string())
-    })
-    .await;
+    });
     let root = authority("Root");
     let identity = server_identity(&Issued::default(), &root);
     let key_pem = format!("{identity:?}");

@@ -13,8 +13,8 @@ use mqtt::ReasonCode;
 use serde_json::{Value, json};
 
 use crate::parts::{
-    Answered, Seen, Server, Signer, accepted, anyone, compiled, denied, judge, judge_at, not_found_out, pod_claims,
-    refused_endpoint, seconds_from, with_enhanced, with_password,
+    Answered, Seen, Server, Signer, accepted, anyone, compiled, denied, judge, judge_at, keys_of, not_found_out,
+    pod_claims, refused_endpoint, seconds_from, with_enhanced, with_password,
 };
 
 const ACCOUNT: &str = "system:serviceaccount:shop:till";
@@ -115,8 +115,8 @@ async fn cluster() -> (Arc<Cluster>, Server, Methods) {
     let cluster =
         Arc::new(Cluster { review: Mutex::new(reviewed(&good())), account: Mutex::new(account(&annotations)) });
     let answering = Arc::clone(&cluster);
-    let server = Server::https(move |seen| answering.answer(seen)).await;
-    let methods = reviewed_by(&server.endpoint(), &server.authority.certificate.pem());
+    let server = Server::https(move |seen| answering.answer(seen));
+    let methods = reviewed_by(&server.endpoint(), &server.authority.certificate);
     (cluster, server, methods)
 }
 
@@ -132,7 +132,7 @@ fn shown(token: &str) -> auth::authentication::Credentials {
 async fn a_token_as_kubernetes_signs_it_is_good_offline() {
     for algorithm in ["RS256", "ES256"] {
         let signer = Signer::new(algorithm, "kjh2bZ0n");
-        let methods = offline(Signer::settings(&[&signer]));
+        let methods = offline(keys_of(&[&signer]));
         let accepted = accepted(judge(&methods, &shown(&signer.sign(&pod_claims()))).await);
         assert_eq!((accepted.username.as_deref(), accepted.by), (Some(ACCOUNT), MethodKind::ServiceAccountToken));
         let attributes: Vec<(&str, &str)> =
@@ -145,7 +145,7 @@ async fn a_token_as_kubernetes_signs_it_is_good_offline() {
 #[tokio::test]
 async fn only_accounts_tokens_are_good_offline() {
     let signer = Signer::new("ES256", "k");
-    let methods = offline(Signer::settings(&[&signer]));
+    let methods = offline(keys_of(&[&signer]));
     for (pointer, value, part) in [
         ("/sub", json!("kubernetes-admin"), "no service account"),
         ("/sub", json!("system:serviceaccount:shop"), "no service account"),
@@ -167,7 +167,7 @@ async fn only_accounts_tokens_are_good_offline() {
 #[tokio::test]
 async fn only_the_marker_makes_it_relevant() {
     let signer = Signer::new("ES256", "k");
-    let methods = offline(Signer::settings(&[&signer]));
+    let methods = offline(keys_of(&[&signer]));
     let token = signer.sign(&pod_claims());
     let other = judge(&methods, &with_enhanced("OAUTH2-JWT", &token)).await;
     assert_eq!(denied(other, "no method"), ReasonCode::BadAuthenticationMethod);
@@ -285,9 +285,9 @@ async fn a_cluster_in_trouble_is_no_refusal() {
     *cluster.review.lock().unwrap() = reviewed(&good());
     *cluster.account.lock().unwrap() = failure(500, "InternalError");
     not_found_out(judge(&methods, &shown(&token())).await, "the cluster says");
-    let stranger = reviewed_by(&server.endpoint(), &crate::parts::authority("Another").certificate.pem());
+    let stranger = reviewed_by(&server.endpoint(), &crate::parts::authority("Another").certificate);
     not_found_out(judge(&stranger, &shown(&token())).await, "does not check tokens");
-    let gone = reviewed_by(&refused_endpoint().await, &server.authority.certificate.pem());
+    let gone = reviewed_by(&refused_endpoint(), &server.authority.certificate);
     not_found_out(judge(&gone, &shown(&token())).await, "does not check tokens");
 }
 
@@ -298,9 +298,8 @@ async fn a_cluster_that_does_not_answer_is_left_after_the_deadline() {
     let server = Server::https(move |_| {
         count.fetch_add(1, Ordering::SeqCst);
         Answered::Never
-    })
-    .await;
-    let methods = reviewed_by(&server.endpoint(), &server.authority.certificate.pem());
+    });
+    let methods = reviewed_by(&server.endpoint(), &server.authority.certificate);
     not_found_out(judge(&methods, &shown(&token())).await, "within 2s");
     assert_eq!(asked.load(Ordering::SeqCst), 1);
 }

@@ -13,8 +13,8 @@ use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject};
 
 use crate::parts::{
-    Issued, Made, accepted, anyone, authority, compiled, counters, denied, file, intermediate, issued, judge, judge_at,
-    list, seconds_from, with_chain,
+    Issued, ListEnd, TestAuthority, accepted, anyone, authority, compiled, counters, denied, file, issued, judge,
+    judge_at, list, seconds_from, with_chain,
 };
 
 fn settings(
@@ -30,11 +30,11 @@ fn settings(
     vec![MethodSettings::X509(X509Settings { authorities, revocation_lists, attributes })]
 }
 
-fn trusting(made: &Made) -> Methods {
+fn trusting(made: &TestAuthority) -> Methods {
     compiled(&settings(vec![file("ca.pem", &[made])], vec![], &[]))
 }
 
-fn good(by: &Made) -> CertificateDer<'static> {
+fn good(by: &TestAuthority) -> CertificateDer<'static> {
     issued(&Issued::default(), by).0
 }
 
@@ -53,8 +53,8 @@ async fn a_certificate_must_be_good_at_the_time() {
     let (root, stranger) = (authority("Root"), authority("Root"));
     let methods = trusting(&root);
     let server = Issued { usage: ExtendedKeyUsagePurpose::ServerAuth, ..Issued::default() };
-    let over = Issued { begins: -10, ends: -1, ..Issued::default() };
-    let early = Issued { begins: 1, ..Issued::default() };
+    let over = Issued { begins: time::Duration::days(-10), ends: time::Duration::days(-1), ..Issued::default() };
+    let early = Issued { begins: time::Duration::days(1), ..Issued::default() };
     for (certificate, part) in [
         (issued(&over, &root).0, "expired"),
         (issued(&early, &root).0, "CertNotValidYet"),
@@ -75,9 +75,9 @@ async fn a_certificate_must_be_good_at_the_time() {
 #[tokio::test]
 async fn intermediates_lead_to_the_root_or_are_trusted_themselves() {
     let root = authority("Root");
-    let middle = intermediate("Middle", &root);
-    let lower = intermediate("Lower", &middle);
-    let chain = || vec![good(&lower), lower.certificate.der().clone(), middle.certificate.der().clone()];
+    let middle = root.below("Middle");
+    let lower = middle.below("Lower");
+    let chain = || vec![good(&lower), lower.der(), middle.der()];
     accepted(judge(&trusting(&root), &with_chain(chain())).await);
     let mut turned = chain();
     turned.swap(1, 2);
@@ -86,25 +86,22 @@ async fn intermediates_lead_to_the_root_or_are_trusted_themselves() {
     accepted(judge(&trusting(&lower), &with_chain(vec![good(&lower)])).await);
     denied(judge(&trusting(&middle), &with_chain(vec![good(&root)])).await, "UnknownIssuer");
     // A certificate that is no authority's signs nobody.
-    let (leaf, key) = issued(&Issued::default(), &root);
-    let mut params = rcgen::CertificateParams::default();
-    params.distinguished_name.push(DnType::CommonName, "thermostat-01");
-    let leaf_as_issuer = rcgen::Issuer::new(params, rcgen::KeyPair::from_pem(&key).unwrap());
-    let made = Made { certificate: root.certificate.clone(), issuer: leaf_as_issuer };
-    denied(judge(&trusting(&root), &with_chain(vec![good(&made), leaf])).await, "");
+    let leaf = root.issue(&Issued::default());
+    let posing = TestAuthority::posing_as("thermostat-01", &leaf);
+    denied(judge(&trusting(&root), &with_chain(vec![good(&posing), leaf.ders().remove(0)])).await, "");
 }
 
 #[tokio::test]
 async fn attributes_come_from_the_lowest_certificate_that_is_named() {
     let root = authority("Contoso Root CA Cert");
-    let middle = intermediate("Middle", &root);
+    let middle = root.below("Middle");
     let subject = vec![
         (DnType::CommonName, "thermostat-01"),
         (DnType::OrganizationName, "Sue, Grabbit and Runn"),
         (DnType::CountryName, "US"),
     ];
-    let leaf = issued(&Issued { subject, ..Issued::default() }, &middle).0;
-    let chain = || vec![leaf.clone(), middle.certificate.der().clone()];
+    let leaf = issued(&Issued::of(&subject), &middle).0;
+    let chain = || vec![leaf.clone(), middle.der()];
     let (root_rule, middle_rule) =
         (("a", "C=US,OU=Engineering, CN = Contoso Root CA Cert", "root"), ("b", "CN = Middle", "middle"));
     let leaf_rule = ("z", r"O = Sue\, Grabbit and Runn, C = US, CN = thermostat-01", "leaf");
@@ -126,35 +123,35 @@ async fn attributes_come_from_the_lowest_certificate_that_is_named() {
 #[tokio::test]
 async fn a_certificate_that_is_not_on_the_path_gives_nothing() {
     let root = authority("Root");
-    let privileged = intermediate("Privileged", &root);
+    let privileged = root.below("Privileged");
     let rules = [("a", "CN = Privileged", "operators")];
     let methods = compiled(&settings(vec![file("ca.pem", &[&root])], vec![], &rules));
-    let chain = vec![good(&root), privileged.certificate.der().clone()];
+    let chain = vec![good(&root), privileged.der()];
     assert!(accepted(judge(&methods, &with_chain(chain)).await).attributes.is_empty());
-    let below = vec![good(&privileged), privileged.certificate.der().clone()];
+    let below = vec![good(&privileged), privileged.der()];
     assert!(!accepted(judge(&methods, &with_chain(below)).await).attributes.is_empty());
 }
 
 #[tokio::test]
 async fn names_that_are_missing_or_doubtful() {
     let root = authority("Root");
-    let nameless = issued(&Issued { subject: vec![(DnType::OrganizationName, "o")], ..Issued::default() }, &root).0;
+    let nameless = issued(&Issued::of(&[(DnType::OrganizationName, "o")]), &root).0;
     let credentials =
         auth::authentication::Credentials { username: Some("admin".into()), ..with_chain(vec![nameless]) };
     assert_eq!(accepted(judge(&trusting(&root), &credentials).await).username, None);
     let two = vec![(DnType::CommonName, "a"), (DnType::CustomDnType(vec![2, 5, 4, 3]), "admin")];
-    let two = issued(&Issued { subject: two, ..Issued::default() }, &root).0;
+    let two = issued(&Issued::of(&two), &root).0;
     denied(judge(&trusting(&root), &with_chain(vec![two])).await, "several common names");
 }
 
 #[tokio::test]
 async fn what_is_on_a_list_is_revoked() {
     let (root, unlisted) = (authority("Root"), authority("Unlisted"));
-    let middle = intermediate("Middle", &root);
+    let middle = root.below("Middle");
     let roots = || vec![file("ca.pem", &[&root, &unlisted])];
     let (revoked, other) = (good(&root), issued(&Issued { serial: 78, ..Issued::default() }, &root).0);
-    for ended in [false, true] {
-        let methods = compiled(&settings(roots(), vec![list(&root, 77, ended)], &[]));
+    for end in [ListEnd::Ahead, ListEnd::Past] {
+        let methods = compiled(&settings(roots(), vec![list(&root, 77, end)], &[]));
         denied(judge(&methods, &with_chain(vec![revoked.clone()])).await, "CertRevoked");
         accepted(judge(&methods, &with_chain(vec![other.clone()])).await);
         // An authority without a list revokes nobody.
@@ -162,16 +159,20 @@ async fn what_is_on_a_list_is_revoked() {
     }
     // A list of somebody else with the same number is none of ours, and neither is one with a forged signature.
     accepted(
-        judge(&compiled(&settings(roots(), vec![list(&unlisted, 77, false)], &[])), &with_chain(vec![revoked.clone()]))
-            .await,
+        judge(
+            &compiled(&settings(roots(), vec![list(&unlisted, 77, ListEnd::Ahead)], &[])),
+            &with_chain(vec![revoked.clone()]),
+        )
+        .await,
     );
     let forged = authority("Root");
     denied(
-        judge(&compiled(&settings(roots(), vec![list(&forged, 77, false)], &[])), &with_chain(vec![other])).await,
+        judge(&compiled(&settings(roots(), vec![list(&forged, 77, ListEnd::Ahead)], &[])), &with_chain(vec![other]))
+            .await,
         "",
     );
-    let through = vec![good(&middle), middle.certificate.der().clone()];
-    let methods = compiled(&settings(roots(), vec![list(&middle, 77, false)], &[]));
+    let through = vec![good(&middle), middle.der()];
+    let methods = compiled(&settings(roots(), vec![list(&middle, 77, ListEnd::Ahead)], &[]));
     denied(judge(&methods, &with_chain(through)).await, "CertRevoked");
 }
 
@@ -179,7 +180,7 @@ async fn what_is_on_a_list_is_revoked() {
 async fn a_change_of_authorities_counts_for_those_who_come_after() {
     let (old, new) = (authority("Old"), authority("New"));
     let counters = counters();
-    let of = |made: &[&Made]| settings(vec![file("ca.pem", made)], vec![], &[]);
+    let of = |made: &[&TestAuthority]| settings(vec![file("ca.pem", made)], vec![], &[]);
     let first = Methods::compile(&of(&[&old]), None, &counters).unwrap_or_else(|errors| panic!("{errors:?}"));
     accepted(judge(&first, &with_chain(vec![good(&old)])).await);
     let both =
@@ -202,7 +203,7 @@ async fn a_certificate_is_not_renewed() {
 fn what_is_wrong_with_files_is_named() {
     let root = authority("Root");
     let pem = |name: &str, content: &str| PemFile { name: name.to_owned(), content: content.into() };
-    let damaged = root.certificate.pem().replace("END CERTIFICATE", "END");
+    let damaged = root.certificate.replace("END CERTIFICATE", "END");
     let empty = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     let listed = file("ca.pem", &[&root]);
     for (authorities, lists, rules, part) in [
@@ -228,7 +229,7 @@ fn what_is_wrong_with_files_is_named() {
 #[test]
 fn a_list_may_be_der() {
     let root = authority("Root");
-    let listed = list(&root, 1, false);
+    let listed = list(&root, 1, ListEnd::Ahead);
     let text = String::from_utf8(listed.content.clone()).unwrap();
     let der = rustls_pki_types::CertificateRevocationListDer::from_pem_slice(text.as_bytes()).unwrap().to_vec();
     compiled(&settings(vec![file("ca.pem", &[&root])], vec![PemFile { content: der, ..listed }], &[]));
@@ -237,7 +238,7 @@ fn a_list_may_be_der() {
 /// A handshake over memory: whether the server takes the client, and what it sees of it.
 fn handshake(
     demand: Demand,
-    roots: &[&Made],
+    roots: &[&TestAuthority],
     lists: &[PemFile],
     shown: Option<(CertificateDer<'static>, String)>,
 ) -> Result<usize, String> {
@@ -254,7 +255,7 @@ fn handshake(
         .with_single_cert(vec![server_certificate], key(&server_key))
         .unwrap();
     let mut trusted = RootCertStore::empty();
-    trusted.add(server_root.certificate.der().clone()).unwrap();
+    trusted.add(server_root.der()).unwrap();
     let client = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     let client = client.dangerous().with_custom_certificate_verifier(Arc::new(Anybody));
     let client = match shown {
@@ -331,14 +332,19 @@ impl rustls::client::danger::ServerCertVerifier for Anybody {
 fn the_handshake_lets_in_who_has_a_good_certificate() {
     let (root, stranger) = (authority("Root"), authority("Stranger"));
     let good = || issued(&Issued::default(), &root);
-    let over = || issued(&Issued { begins: -10, ends: -1, ..Issued::default() }, &root);
+    let over = || {
+        issued(
+            &Issued { begins: time::Duration::days(-10), ends: time::Duration::days(-1), ..Issued::default() },
+            &root,
+        )
+    };
     for demand in [Demand::Required, Demand::Optional] {
         assert_eq!(handshake(demand, &[&root], &[], Some(good())), Ok(1));
         for bad in [over(), issued(&Issued::default(), &stranger)] {
             assert!(handshake(demand, &[&root], &[], Some(bad)).is_err(), "{demand:?}");
         }
-        assert!(handshake(demand, &[&root], &[list(&root, 77, false)], Some(good())).is_err());
-        assert_eq!(handshake(demand, &[&root, &stranger], &[list(&stranger, 77, false)], Some(good())), Ok(1));
+        assert!(handshake(demand, &[&root], &[list(&root, 77, ListEnd::Ahead)], Some(good())).is_err());
+        assert_eq!(handshake(demand, &[&root, &stranger], &[list(&stranger, 77, ListEnd::Ahead)], Some(good())), Ok(1));
     }
     assert!(handshake(Demand::Required, &[&root], &[], None).is_err());
     assert_eq!(handshake(Demand::Optional, &[&root], &[], None), Ok(0));

@@ -165,7 +165,7 @@ impl Drop for Rig {
     }
 }
 
-fn subscription<'a>(client: &'a Client, filter: &'a str) -> Subscribe<'a> {
+pub fn subscription<'a>(client: &'a Client, filter: &'a str) -> Subscribe<'a> {
     Subscribe {
         owner: client.owner,
         tag: Tag(2),

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use backend::{Presence, SessionQuery, SubscriptionQuery};
-use partition::{Counters, SessionKind, Will};
+use partition::{Command, Counters, ListSubscriptions, PartitionId, Reply, SessionKind, Tag, Unsubscribe, Will};
 
-use crate::rig::{Rig, message, options};
+use crate::rig::{Rig, epoch, message, options, subscription};
 
 fn all() -> SessionQuery {
     SessionQuery { limit: 100, ..SessionQuery::default() }
@@ -48,6 +48,35 @@ async fn a_session_is_the_sum_of_what_its_partitions_hold() {
     sorted.sort_unstable();
     assert_eq!(page.items.iter().map(|item| &*item.filter).collect::<Vec<_>>(), sorted);
     assert!(page.items.iter().all(|item| item.options == options() && &*item.client_id == "sub"));
+}
+
+/// What is logged and what is not stand in one batch, and keep their order.
+#[tokio::test]
+async fn a_list_of_subscriptions_is_taken_at_its_place_in_the_batch() {
+    let mut rig = Rig::start(1);
+    let sub = rig.connect("sub", 3600).await;
+    rig.subscribe(&sub, &["t/#"]).await;
+    let (owner, client_id, epoch) = (sub.owner, &*sub.id, epoch(&sub));
+    let list = |n| Command::ListSubscriptions(ListSubscriptions { owner, tag: Tag(n), client_id, epoch, after: None });
+    let commands = [
+        list(0),
+        Command::Subscribe(subscription(&sub, "$share/g/one")),
+        list(1),
+        Command::Unsubscribe(Unsubscribe { owner, tag: Tag(9), client_id, epoch, filter: "t/#" }),
+        list(2),
+    ];
+    rig.send(PartitionId(0), &commands);
+    for (n, expected) in [&["t/#"][..], &["$share/g/one", "t/#"], &["$share/g/one"]].into_iter().enumerate() {
+        let answer = rig.answer(|answer| match &answer.reply {
+            Reply::Subscriptions { tag, filters, more: None } => Some((*tag, filters.clone())),
+            _ => None,
+        });
+        let (tag, filters) = answer.await;
+        assert_eq!(
+            (tag, filters.iter().map(|filter| &**filter).collect::<Vec<_>>()),
+            (Tag(n as u32), expected.to_vec())
+        );
+    }
 }
 
 #[tokio::test]

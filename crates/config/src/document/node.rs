@@ -1,5 +1,7 @@
 //! A tree of what was written, with the line of each part.
 
+use std::collections::BTreeMap;
+
 /// A value and the line it begins in.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Node {
@@ -109,6 +111,30 @@ impl Node {
         (!found.0.is_null()).then_some(found)
     }
 
+    /// The line of each key and each entry below this node, by its path.
+    pub(crate) fn lines(&self) -> BTreeMap<String, u32> {
+        let mut lines = BTreeMap::new();
+        self.add_lines("", &mut lines);
+        lines
+    }
+
+    fn add_lines(&self, path: &str, lines: &mut BTreeMap<String, u32>) {
+        let below: Vec<(String, u32, &Self)> = match &self.value {
+            Value::Map(entries) => {
+                let dot = if path.is_empty() { "" } else { "." };
+                entries.iter().map(|(key, node)| (format!("{path}{dot}{}", key.text), key.line, node)).collect()
+            }
+            Value::List(items) => {
+                items.iter().enumerate().map(|(n, item)| (format!("{path}[{n}]"), item.line, item)).collect()
+            }
+            Value::Scalar(_) => Vec::new(),
+        };
+        for (path, line, node) in below {
+            node.add_lines(&path, lines);
+            lines.insert(path, line);
+        }
+    }
+
     /// The value as a message shows it: short, on one line.
     pub(crate) fn shown(&self) -> String {
         match &self.value {
@@ -117,10 +143,16 @@ impl Node {
             Value::Map(entries) if entries.is_empty() => "{}".to_owned(),
             Value::Map(_) => "{...}".to_owned(),
             Value::Scalar(Scalar { kind: ScalarKind::Null, .. }) => "null".to_owned(),
+            Value::Scalar(Scalar { text, kind: ScalarKind::Text }) if has_user(text) => "(not shown)".to_owned(),
             Value::Scalar(Scalar { text, kind: ScalarKind::Text }) => format!("\"{}\"", shortened(text)),
             Value::Scalar(Scalar { text, .. }) => shortened(text),
         }
     }
+}
+
+/// Whether a text is an address with a user in it, who may have a password.
+fn has_user(text: &str) -> bool {
+    text.split_once("://").is_some_and(|(_, rest)| rest.contains('@'))
 }
 
 /// A text as a message shows it: at most so many characters, none that moves the cursor.

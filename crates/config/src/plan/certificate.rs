@@ -6,7 +6,7 @@ use super::settling::word;
 use crate::format::shown;
 use crate::reading::{Reading, Spot};
 use crate::resource::{CertManagerCertificateSpec, ListenerSpec, Missing, Objects, Resource, TlsMode, TlsSpec};
-use crate::{AutomaticCertificate, EffectiveValue, ManualCertificate, ObjectKind, Origin, SecretBytes, Tls};
+use crate::{AutomaticCertificate, EffectiveValue, ManualCertificate, Origin, SecretBytes, Tls};
 
 /// The only issuer there is, by the name that Azure IoT Operations gives its own.
 const BUILT_IN_ISSUER: &str = "azure-iot-operations-aio-certificate-issuer";
@@ -108,21 +108,13 @@ impl Port<'_> {
         }
         let secret = spec.manual.as_ref()?.secret_ref.clone()?;
         self.note(PATH, secret.clone(), reading);
-        let found = |key, label: &str| -> Result<Vec<u8>, Missing> {
-            let content = self.objects.find((ObjectKind::Secret, &secret), key, self.namespace)?;
-            let is_pem = String::from_utf8_lossy(content).contains(label);
-            is_pem
-                .then(|| content.to_vec())
-                .ok_or_else(|| Missing(format!("the Secret's {key} is not PEM; it has no {label}")))
-        };
-        match (found("tls.crt", "-----BEGIN CERTIFICATE-----"), found("tls.key", "PRIVATE KEY-----")) {
-            (Ok(chain_pem), Ok(key_pem)) => {
-                Some(ManualCertificate { secret, chain_pem, key_pem: SecretBytes::new(key_pem) })
+        match self.objects.pem_pair(&secret, self.namespace) {
+            Ok((chain, key)) => {
+                let (chain_pem, key_pem) = (chain.to_vec(), SecretBytes::new(key.to_vec()));
+                Some(ManualCertificate { secret, chain_pem, key_pem })
             }
-            (chain, key) => {
-                let mut whys: Vec<String> = [chain.err(), key.err()].into_iter().flatten().map(|why| why.0).collect();
-                whys.dedup();
-                reading.refuse_at(&self.place(PATH), format!("\"{secret}\""), whys.join("; "));
+            Err(Missing(expected)) => {
+                reading.refuse_at(&self.place(PATH), format!("\"{secret}\""), expected);
                 None
             }
         }

@@ -8,6 +8,7 @@ use crate::resource::BrokerSpec;
 use crate::{ClientLimits, Given, MemoryProfile, Origin, QueueLimit, QueueStrategy};
 
 const DEFAULT_RECEIVE_MAXIMUM: NonZeroU16 = NonZeroU16::new(1000).expect("not zero");
+const DEFAULT_FAILED_LOGINS: u32 = 10;
 const DEFAULT_TOPIC_ALIAS_MAXIMUM: u16 = 32;
 /// The largest packet MQTT can express, rounded up to the range of the resource's field.
 const LARGEST_PACKET_BYTES: u64 = 268_435_456;
@@ -74,6 +75,12 @@ pub(super) fn settle(settling: &mut Settling<'_>, profile: MemoryProfile) -> Cli
         topic_alias_maximum: aliases.and_then(narrow).unwrap_or(DEFAULT_TOPIC_ALIAS_MAXIMUM),
         queue_limit: queue_limit(settling),
     }
+}
+
+/// Failed logins that one address has at once; 0 is no limit.
+pub(super) fn failed_logins(settling: &mut Settling<'_>) -> u32 {
+    let file = clients(&settling.spec).failed_logins_per_address;
+    settling.settle("advanced.clients.failedLoginsPerAddress", None, file).unwrap_or(DEFAULT_FAILED_LOGINS)
 }
 
 fn clients(spec: &BrokerSpec) -> crate::resource::ClientsSpec {

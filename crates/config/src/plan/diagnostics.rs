@@ -1,11 +1,11 @@
-//! Self-check, traces and `$SYS`, out of flags and `diagnostics`.
+//! Self-check, traces, `$SYS` and audit, out of flags and `diagnostics`.
 
 use std::time::Duration;
 
 use super::settling::Settling;
 use crate::reading::Whole;
 use crate::resource::Switch;
-use crate::{SelfCheck, Traces};
+use crate::{Audit, SelfCheck, Traces};
 
 const DEFAULT_SELF_CHECK_INTERVAL_SECONDS: u32 = 30;
 const DEFAULT_SELF_CHECK_TIMEOUT_SECONDS: u32 = 15;
@@ -15,6 +15,8 @@ const DEFAULT_SELF_TRACING_INTERVAL_SECONDS: u32 = 30;
 const DEFAULT_SYS_INTERVAL_SECONDS: u64 = 10;
 const MAX_SYS_INTERVAL_SECONDS: u64 = 86_400;
 const MEGABYTE: u64 = 1 << 20;
+const DEFAULT_AUDIT_BYTES: u64 = 10 << 20;
+const DEFAULT_AUDIT_FILES: u32 = 5;
 
 pub(super) fn self_check(settling: &mut Settling<'_>) -> Option<SelfCheck> {
     let spec = settling.spec.diagnostics.as_ref().and_then(|d| d.self_check.clone()).unwrap_or_default();
@@ -64,6 +66,16 @@ pub(super) fn sys_interval(settling: &mut Settling<'_>) -> Option<Duration> {
     let seconds = settling.settle("diagnostics.sysTopics.intervalSeconds", flag, file.map(u64::from));
     let seconds = seconds.unwrap_or(DEFAULT_SYS_INTERVAL_SECONDS);
     (seconds > 0).then(|| Duration::from_secs(seconds))
+}
+
+pub(super) fn audit(settling: &mut Settling<'_>) -> Option<Audit> {
+    let spec = settling.spec.diagnostics.as_ref().and_then(|d| d.audit.clone()).unwrap_or_default();
+    let mode = settling.settle("diagnostics.audit.mode", None, spec.mode);
+    let size = spec.max_size.map(|size| size.bytes());
+    let size = settling.settle_shown("diagnostics.audit.maxSize", None, size, |bytes| format!("{bytes} bytes"));
+    let files = settling.settle("diagnostics.audit.maxFiles", None, spec.max_files);
+    (mode != Some(Switch::Disabled))
+        .then(|| Audit { max_bytes: size.unwrap_or(DEFAULT_AUDIT_BYTES), files: files.unwrap_or(DEFAULT_AUDIT_FILES) })
 }
 
 fn seconds(number: u32) -> Duration {

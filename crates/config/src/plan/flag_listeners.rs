@@ -90,7 +90,8 @@ impl<'a> Door<'a> {
             "ws" => (Protocol::WebSockets, None),
             _ => (Protocol::Mqtt, None),
         };
-        Listener { name: self.name.to_owned(), address: self.address, protocol, tls }
+        let name = self.name.to_owned();
+        Listener { name, address: self.address, protocol, tls, authentication: None, authorization: None }
     }
 }
 

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use super::address::{Asked, Claim, refuse_shared};
 use super::certificate::Port;
 use super::flag_listeners::FlagListeners;
+use super::guard::{self, Guards};
 use super::settling::word;
 use crate::reading::{Reading, Spot};
 use crate::resource::{ListenerSpec, PortSpec, Resource, Resources, ServiceType};
@@ -15,7 +16,7 @@ pub(super) fn settle(
     input: &Input,
     resources: &Resources,
     (flags, namespace): (&FlagListeners<'_>, &str),
-    admin: Option<&Admin>,
+    (admin, guards): (Option<&Admin>, &Guards<'_>),
     reading: &mut Reading,
 ) -> Vec<Listener> {
     let mut doors = Doors {
@@ -23,6 +24,7 @@ pub(super) fn settle(
         resources,
         namespace,
         bind: flags.bind,
+        guards,
         reading,
         settled: Vec::new(),
         claims: Vec::new(),
@@ -37,7 +39,9 @@ pub(super) fn settle(
         doors.add_ports(listener);
     }
     refuse_shared(&doors.claims, doors.reading);
-    doors.settled
+    let settled = doors.settled;
+    guards.notice_unused(resources, &settled, reading);
+    settled
 }
 
 /// Listeners on their way to the plan, and what no two of them may share.
@@ -46,6 +50,7 @@ struct Doors<'a> {
     resources: &'a Resources,
     namespace: &'a str,
     bind: Option<IpAddr>,
+    guards: &'a Guards<'a>,
     reading: &'a mut Reading,
     settled: Vec<Listener>,
     claims: Vec<Claim<'a>>,
@@ -144,6 +149,7 @@ impl<'a> Doors<'a> {
     fn add_port(&mut self, port: &Port<'_>, spec: &PortSpec, (service, name): (ServiceType, String)) {
         let (address, field) = self.address(service, spec).unzip();
         self.note_port(port, spec, address);
+        guard::check(port, spec, self.guards, self.reading);
         let tls = spec.tls.as_ref().and_then(|tls| port.tls(tls, self.reading));
         // One without a port is refused as such.
         let (Some(address), Some(field)) = (address, field) else { return };
@@ -158,7 +164,9 @@ impl<'a> Doors<'a> {
         }
         let asked = Asked::File(port.place(field), address.port().to_string());
         self.claims.push(Claim { name: name.clone(), address, asked });
-        self.settled.push(Listener { name, address, protocol: spec.protocol.unwrap_or_default(), tls });
+        let protocol = spec.protocol.unwrap_or_default();
+        let (authentication, authorization) = (spec.authentication_ref.clone(), spec.authorization_ref.clone());
+        self.settled.push(Listener { name, address, protocol, tls, authentication, authorization });
     }
 
     /// What a port is bound to, and the field that says so. In a pod the Service stands in front of it, whatever its
@@ -186,6 +194,11 @@ impl<'a> Doors<'a> {
         port.note("protocol", word(&spec.protocol.unwrap_or_default()), self.reading);
         if spec.tls.is_none() {
             port.note("tls", "none".to_owned(), self.reading);
+        }
+        for (path, name) in
+            [("authenticationRef", &spec.authentication_ref), ("authorizationRef", &spec.authorization_ref)]
+        {
+            port.note(path, name.clone().unwrap_or_else(|| "none".to_owned()), self.reading);
         }
     }
 

@@ -8,11 +8,13 @@ use crate::resource::Resources;
 /// Where Azure IoT Operations is, unless somebody says otherwise.
 const DEFAULT: &str = "azure-iot-operations";
 
-/// The first namespace that the Broker or a BrokerListener says it is in. One process serves one.
+/// The first namespace that a resource of the broker says it is in. One process serves one.
 pub(super) fn settle(resources: &Resources, reading: &mut Reading) -> String {
     let broker = resources.broker.iter().filter_map(|b| Some((b.namespace.as_deref()?, b.place(""))));
     let listeners = resources.listeners.iter().filter_map(|l| Some((l.namespace.as_deref()?, l.place(""))));
-    let mut said: Vec<(&str, Spot)> = broker.chain(listeners).collect();
+    let authentications = resources.authentications.iter().filter_map(|a| Some((a.namespace.as_deref()?, a.place(""))));
+    let authorizations = resources.authorizations.iter().filter_map(|a| Some((a.namespace.as_deref()?, a.place(""))));
+    let mut said: Vec<(&str, Spot)> = broker.chain(listeners).chain(authentications).chain(authorizations).collect();
     let (namespace, origin) = match said.first() {
         Some((namespace, spot)) => ((*namespace).to_owned(), spot.origin()),
         None => (DEFAULT.to_owned(), Origin::Default),

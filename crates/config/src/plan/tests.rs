@@ -3,6 +3,7 @@
 mod defaults;
 mod fields;
 mod flags;
+mod guards;
 mod listeners;
 mod precedence;
 

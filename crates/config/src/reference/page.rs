@@ -52,7 +52,11 @@ impl Tables {
     }
 
     fn section(&mut self, text: &mut String, parent: &str, field: &Field) {
-        let brackets = if matches!(field.shape, Shape::List { .. }) { "[]" } else { "" };
+        let brackets = match field.shape {
+            Shape::List { .. } => "[]",
+            Shape::Map(_) => ".NAME",
+            _ => "",
+        };
         let dot = if parent.is_empty() { "" } else { "." };
         let path = format!("{parent}{dot}{}{brackets}", field.name);
         let mark = match (field.required, field.standing) {

@@ -3,9 +3,10 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::diagnostics::Diagnostics;
 use super::volume_claim::VolumeClaimSpec;
 use crate::format::{DiskSize, GoDuration};
-use crate::{Durability, KeyAlgorithm, KeyRotation, LogLevel, MemoryProfile, QueueStrategy};
+use crate::{Durability, KeyAlgorithm, KeyRotation, MemoryProfile, QueueStrategy};
 
 /// The broker as a whole. There is one, called `default`; without one, everything is at its default.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -219,6 +220,14 @@ pub(crate) struct ClientsSpec {
         extend("x-own" = true, "x-unit" = "aliases", "x-default" = "32", "x-change" = "live"),
     )]
     pub(crate) topic_alias_maximum: Option<u16>,
+    /// Logins that may fail from one address (of IPv6: from one /64 network) at once; one is given back every second.
+    /// Beyond it the address is refused unheard for a second, then for twice as long each time, up to a minute. 0 is no
+    /// limit.
+    #[schemars(
+        range(min = 0, max = 10000),
+        extend("x-own" = true, "x-unit" = "logins", "x-default" = "10", "x-change" = "live"),
+    )]
+    pub(crate) failed_logins_per_address: Option<u32>,
 }
 
 /// `advanced.clients.subscriberQueueLimit`.
@@ -279,110 +288,4 @@ pub(crate) struct DiskBackedMessageBuffer {
     pub(crate) ephemeral_volume_claim_spec: Option<VolumeClaimSpec>,
     /// The volume pods get, if there is no ephemeral one.
     pub(crate) persistent_volume_claim_spec: Option<VolumeClaimSpec>,
-}
-
-/// `diagnostics`.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Diagnostics {
-    /// The log on stderr.
-    pub(crate) logs: Option<Logs>,
-    /// Metrics, health and the API.
-    pub(crate) metrics: Option<Metrics>,
-    /// The broker's own connections that try each operation.
-    pub(crate) self_check: Option<SelfCheckSpec>,
-    /// What is kept of operations that carry a sampled `traceparent`.
-    pub(crate) traces: Option<TracesSpec>,
-    /// The topics below `$SYS/broker`.
-    #[schemars(extend("x-own" = true))]
-    pub(crate) sys_topics: Option<SysTopics>,
-    /// Who may use the admin endpoint.
-    #[schemars(extend("x-own" = true))]
-    pub(crate) admin: Option<AdminSpec>,
-}
-
-/// `diagnostics.logs`.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Logs {
-    /// What the log tells; each level tells all before it, too.
-    #[schemars(extend("x-default" = "info", "x-change" = "live"))]
-    pub(crate) level: Option<LogLevel>,
-}
-
-/// `diagnostics.metrics`.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Metrics {
-    /// Port of the admin endpoint: `/metrics`, `/health`, `/api`. 0 turns it off.
-    #[schemars(range(min = 0, max = 65535), extend("x-default" = "9600", "x-change" = "live"))]
-    pub(crate) prometheus_port: Option<u16>,
-}
-
-/// `diagnostics.selfCheck`.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct SelfCheckSpec {
-    /// Whether the broker tries itself.
-    #[schemars(extend("x-default" = "Enabled", "x-change" = "live"))]
-    pub(crate) mode: Option<Switch>,
-    /// Seconds from one check to the next.
-    #[schemars(range(min = 30, max = 300), extend("x-unit" = "seconds", "x-default" = "30", "x-change" = "live"))]
-    pub(crate) interval_seconds: Option<u32>,
-    /// Seconds after which an operation has failed. If that is longer than the interval, a check that hangs delays the
-    /// next.
-    #[schemars(range(min = 5, max = 120), extend("x-unit" = "seconds", "x-default" = "15", "x-change" = "live"))]
-    pub(crate) timeout_seconds: Option<u32>,
-}
-
-/// `diagnostics.traces`.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct TracesSpec {
-    /// Whether traced operations are recorded. Operations without a sampled `traceparent` cost nothing either way.
-    #[schemars(extend("x-default" = "Enabled", "x-change" = "live"))]
-    pub(crate) mode: Option<Switch>,
-    /// Memory for finished traces, in units of 1,048,576 bytes; the oldest go first.
-    #[schemars(range(min = 1, max = 128), extend("x-unit" = "megabytes", "x-default" = "16", "x-change" = "live"))]
-    pub(crate) cache_size_megabytes: Option<u32>,
-    /// Spans on their way to that memory; more are dropped and counted.
-    #[schemars(range(min = 1000, max = 100_000), extend("x-unit" = "spans", "x-default" = "1000", "x-change" = "live"))]
-    pub(crate) span_channel_capacity: Option<u32>,
-    /// Traces that the broker makes of itself.
-    pub(crate) self_tracing: Option<SelfTracing>,
-}
-
-/// `diagnostics.traces.selfTracing`.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct SelfTracing {
-    /// Whether there are any. None without `diagnostics.traces.mode: Enabled`.
-    #[schemars(extend("x-default" = "Enabled", "x-change" = "live"))]
-    pub(crate) mode: Option<Switch>,
-    /// Seconds from one to the next.
-    #[schemars(range(min = 1, max = 300), extend("x-unit" = "seconds", "x-default" = "30", "x-change" = "live"))]
-    pub(crate) interval_seconds: Option<u32>,
-}
-
-/// `diagnostics.sysTopics`.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct SysTopics {
-    /// Seconds between two publications; 0 is never.
-    #[schemars(range(min = 0, max = 86400), extend("x-unit" = "seconds", "x-default" = "10", "x-change" = "live"))]
-    pub(crate) interval_seconds: Option<u32>,
-}
-
-/// `diagnostics.admin`.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct AdminSpec {
-    /// IP address the admin endpoint binds; `0.0.0.0` and `::` are every interface. One that is not loopback needs
-    /// `tokenSecretRef`.
-    #[schemars(extend("format" = "ip", "x-default" = "127.0.0.1", "x-change" = "live"))]
-    pub(crate) host: Option<std::net::IpAddr>,
-    /// Secret whose key `token` holds what requests must bear (`Authorization: Bearer TOKEN`), 16 characters or more.
-    /// Then every path asks for it but `/health/live` and `/health/ready`, on loopback too.
-    #[schemars(extend("format" = "object-name", "x-default" = "no token", "x-change" = "live"))]
-    pub(crate) token_secret_ref: Option<String>,
 }

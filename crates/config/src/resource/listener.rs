@@ -80,24 +80,25 @@ pub(crate) struct PortSpec {
     /// What is spoken.
     #[schemars(extend("x-default" = "Mqtt", "x-change" = "live; connections to the port end with DISCONNECT 0x98"))]
     pub(crate) protocol: Option<Protocol>,
-    /// A BrokerAuthentication.
+    /// The BrokerAuthentication that says who is let in, by its name. Left out, everybody is.
     #[schemars(
         extend(
-            "x-refused" = "not there yet: nobody is asked who he is; leave it out, and let only those reach the port who may \
-                use it",
+            "format" = "resource-name",
+            "x-default" = "none",
+            "x-change" = "live; who is connected is checked again, as far as that is possible without asking him",
         ),
     )]
-    #[expect(dead_code, reason = "only the schema needs it")]
-    pub(crate) authentication_ref: Option<serde_json::Value>,
-    /// A BrokerAuthorization.
+    pub(crate) authentication_ref: Option<String>,
+    /// The BrokerAuthorization that says what they may do, by its name; needs `authenticationRef`. Left out, they may
+    /// publish and subscribe everywhere.
     #[schemars(
         extend(
-            "x-refused" = "not there yet: everybody may publish and subscribe everywhere; leave it out, and let only those \
-                reach the port who may use it",
+            "format" = "resource-name",
+            "x-default" = "none",
+            "x-change" = "live; who is connected stays if he may, and his subscriptions as far as they are allowed",
         ),
     )]
-    #[expect(dead_code, reason = "only the schema needs it")]
-    pub(crate) authorization_ref: Option<serde_json::Value>,
+    pub(crate) authorization_ref: Option<String>,
     /// How the port is secured. Left out, it is not. TLS 1.2 and 1.3.
     pub(crate) tls: Option<TlsSpec>,
 }

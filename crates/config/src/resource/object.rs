@@ -99,24 +99,75 @@ impl Objects {
     /// # Errors
     /// There is no such object in the namespace, or no such key in it.
     pub(crate) fn find(&self, (kind, name): (ObjectKind, &str), key: &str, namespace: &str) -> Result<&[u8], Missing> {
+        let held = self.held((kind, name), namespace)?;
+        let content = held.entries.get(key).filter(|content| !content.is_empty());
+        content.map(Vec::as_slice).ok_or_else(|| Missing(format!("{} has no {key}; add it", held.shown())))
+    }
+
+    /// `tls.crt` and `tls.key` of a Secret, both of which look like PEM.
+    ///
+    /// # Errors
+    /// There is no such Secret in the namespace, or one of the two is not in it, or no PEM.
+    pub(crate) fn pem_pair(&self, name: &str, namespace: &str) -> Result<(&[u8], &[u8]), Missing> {
+        let found = |key, label: &str| {
+            let content = self.find((ObjectKind::Secret, name), key, namespace)?;
+            let is_pem = String::from_utf8_lossy(content).contains(label);
+            is_pem
+                .then_some(content)
+                .ok_or_else(|| Missing(format!("the Secret's {key} is not PEM; it has no {label}")))
+        };
+        match (found("tls.crt", "-----BEGIN CERTIFICATE-----"), found("tls.key", "PRIVATE KEY-----")) {
+            (Ok(chain), Ok(key)) => Ok((chain, key)),
+            (chain, key) => {
+                let mut whys: Vec<String> = [chain.err(), key.err()].into_iter().flatten().map(|why| why.0).collect();
+                whys.dedup();
+                Err(Missing(whys.join("; ")))
+            }
+        }
+    }
+
+    /// All that an object holds, by key; with how problems name it.
+    ///
+    /// # Errors
+    /// There is no such object in the namespace, or nothing is in it.
+    pub(crate) fn all_of(
+        &self,
+        (kind, name): (ObjectKind, &str),
+        namespace: &str,
+    ) -> Result<(&BTreeMap<String, Vec<u8>>, String), Missing> {
+        let held = self.held((kind, name), namespace)?;
+        match held.entries.is_empty() {
+            true => Err(Missing(format!("{} is empty; add what it is to hold", held.shown()))),
+            false => Ok((&held.entries, held.shown())),
+        }
+    }
+
+    /// Whether there is an object of this name, in whatever namespace.
+    pub(crate) fn knows(&self, (kind, name): (ObjectKind, &str)) -> bool {
+        self.all.iter().any(|held| held.kind == kind && held.name == name)
+    }
+
+    fn held(&self, (kind, name): (ObjectKind, &str), namespace: &str) -> Result<&Held, Missing> {
         let called = || self.all.iter().filter(|held| held.kind == kind && held.name == name);
         let within = called().filter(|held| held.namespace.as_deref().is_none_or(|space| space == namespace));
-        let Some(held) = within.min_by_key(|held| held.source == Source::Directory) else {
+        within.min_by_key(|held| held.source == Source::Directory).ok_or_else(|| {
             let folder = if kind == ObjectKind::Secret { "secrets" } else { "configmaps" };
             let elsewhere = called().find_map(|held| held.namespace.as_deref());
-            return Err(Missing(match elsewhere {
+            Missing(match elsewhere {
                 Some(space) => format!("the {kind:?} {name} is in the namespace {space}, this needs it in {namespace}"),
                 None => format!(
                     "there is no {kind:?} {name}; give its manifest, or a directory {folder}/{name} with a file a key"
                 ),
-            }));
-        };
-        let content = held.entries.get(key).filter(|content| !content.is_empty());
-        content.map(Vec::as_slice).ok_or_else(|| {
-            let place = held.spot.file.path.as_str();
-            let line = if held.source == Source::Manifest { format!(":{}", held.spot.line) } else { String::new() };
-            Missing(format!("the {kind:?} {name} ({place}{line}) has no {key}; add it"))
+            })
         })
+    }
+}
+
+impl Held {
+    /// As problems name it.
+    fn shown(&self) -> String {
+        let line = if self.source == Source::Manifest { format!(":{}", self.spot.line) } else { String::new() };
+        format!("the {:?} {} ({}{line})", self.kind, self.name, self.spot.file.path)
     }
 }
 

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use serde::de::DeserializeOwned;
+
 use super::manifest::Manifest;
-use super::{BROKER, LISTENER, Resource, Resources, broker_properties, whole_file};
+use super::{AUTHENTICATION, AUTHORIZATION, BROKER, LISTENER, Resource, Resources, broker_properties, whole_file};
 use crate::document::{self, Node, Parsed};
 use crate::reading::{File, Reading, Spot};
-use crate::schema::nearest;
+use crate::schema::{Shape, nearest};
 use crate::{Input, ObjectKind};
 
 const GROUP: &str = "mqttbroker.iotoperations.azure.com";
@@ -73,7 +75,10 @@ impl Sorting<'_> {
         }
         let Some(manifest) = Manifest::of(node, file, self.reading) else { return };
         match (manifest.group, manifest.kind) {
-            ("", "List") | (GROUP, "BrokerList" | "BrokerListenerList") => self.list(&manifest),
+            ("", "List")
+            | (GROUP, "BrokerList" | "BrokerListenerList" | "BrokerAuthenticationList" | "BrokerAuthorizationList") => {
+                self.list(&manifest)
+            }
             ("", "Secret") => self.object(&manifest, ObjectKind::Secret),
             ("", "ConfigMap") => self.object(&manifest, ObjectKind::ConfigMap),
             (GROUP, kind) => self.own(&manifest, kind),
@@ -110,11 +115,17 @@ impl Sorting<'_> {
         }
         match kind {
             "Broker" => self.broker(manifest),
-            "BrokerListener" => self.listener(manifest),
-            "BrokerAuthentication" | "BrokerAuthorization" => {
-                let expected = "not there yet: every client is let in and may do everything; take the resource out, and let only \
-                                those reach a listener who may use it";
-                self.reading.refuse_at(&manifest.at("kind"), kind, expected);
+            "BrokerListener" => {
+                let listener = self.named(manifest, &LISTENER, |resources| &resources.listeners);
+                self.resources.listeners.push(listener);
+            }
+            "BrokerAuthentication" => {
+                let authentication = self.named(manifest, &AUTHENTICATION, |resources| &resources.authentications);
+                self.resources.authentications.push(authentication);
+            }
+            "BrokerAuthorization" => {
+                let authorization = self.named(manifest, &AUTHORIZATION, |resources| &resources.authorizations);
+                self.resources.authorizations.push(authorization);
             }
             _ => {
                 let hint = nearest(kind, KINDS.iter().copied()).map(|near| format!("; did you mean {near}?"));
@@ -157,20 +168,25 @@ impl Sorting<'_> {
         }
     }
 
-    fn listener(&mut self, manifest: &Manifest<'_>) {
+    /// A resource of a kind of which there may be several, each with a name of its own.
+    fn named<T: DeserializeOwned + Default>(
+        &mut self,
+        manifest: &Manifest<'_>,
+        shape: &Shape,
+        others: fn(&Resources) -> &[Resource<T>],
+    ) -> Resource<T> {
         manifest.refuse_other_fields(&["apiVersion", "kind", "metadata", "spec", "status"], self.reading);
         let metadata = manifest.metadata("resource-name", self.reading);
         let (name, namespace) = metadata.map_or_else(Default::default, |m| (m.name, m.namespace));
-        if let Some(first) = self.resources.listeners.iter().find(|first| !name.is_empty() && first.name == name) {
-            let first = first.place("");
-            let expected =
-                format!("a BrokerListener of this name is in {}:{}; give another", first.file.path, first.line);
+        let same = |other: &&Resource<T>| !name.is_empty() && other.name == name;
+        if let Some(first) = others(&self.resources).iter().find(same) {
+            let (first, kind) = (first.place(""), manifest.kind);
+            let expected = format!("a {kind} of this name is in {}:{}; give another", first.file.path, first.line);
             self.reading.refuse_at(&manifest.at("metadata.name"), format!("\"{name}\""), expected);
         }
-        let (tree, spot) = spec(manifest);
-        let mut listener = Resource::check(name, (tree, spot), &LISTENER, self.reading);
-        listener.namespace = namespace;
-        self.resources.listeners.push(listener);
+        let mut resource = Resource::check(name, spec(manifest), shape, self.reading);
+        resource.namespace = namespace;
+        resource
     }
 
     /// Directories hold manifests of other programs, too.

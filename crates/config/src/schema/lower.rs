@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};
 
-use super::shape::{Field, Numbers, Shape, Standing, Word};
+use super::shape::{Field, Numbers, Shape, Shown, Standing, Word};
 use crate::format;
 
 /// The shape of a type.
@@ -71,6 +71,7 @@ fn field(name: &str, schema: &Value, required: bool) -> Field {
         change: said("x-change"),
         kept: said("x-kept"),
         refused: said("x-refused"),
+        shown: if is("x-secret") { Shown::Never } else { Shown::Always },
         standing,
     }
 }

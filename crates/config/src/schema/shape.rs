@@ -54,7 +54,15 @@ pub(crate) struct Field {
     pub(crate) kept: Option<String>,
     /// Why the field may not be written.
     pub(crate) refused: Option<String>,
+    pub(crate) shown: Shown,
     pub(crate) standing: Standing,
+}
+
+/// Whether anybody may see what is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shown {
+    Always,
+    Never,
 }
 
 /// Whose field it is.
@@ -76,22 +84,37 @@ impl Field {
 }
 
 impl Shape {
+    /// The fields of an object, of a list's entries, of a map's values.
     pub(crate) fn fields(&self) -> &[Field] {
         match self {
             Self::Object(fields) => fields,
             Self::List { item, .. } => item.fields(),
+            Self::Map(values) => values.fields(),
             _ => &[],
         }
     }
 
-    /// The field at a path such as `ports[0].tls.mode`; indices do not matter.
+    /// The field at a path such as `ports[0].tls.mode`; indices do not matter, nor do names in a map.
     pub(crate) fn field(&self, path: &str) -> Option<&Field> {
         let (first, rest) = path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)));
         let name = first.split('[').next().unwrap_or(first);
         let field = self.fields().iter().find(|field| field.name == name)?;
+        let rest = match field.shape.is_map() {
+            true => rest.and_then(|rest| rest.split_once('.').map(|(_, rest)| rest)),
+            false => rest,
+        };
         match rest {
             Some(rest) => field.shape.field(rest),
             None => Some(field),
+        }
+    }
+
+    /// Whether names of the writer's choice come next.
+    pub(crate) fn is_map(&self) -> bool {
+        match self {
+            Self::Map(_) => true,
+            Self::List { item, .. } => item.is_map(),
+            _ => false,
         }
     }
 

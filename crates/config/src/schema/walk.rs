@@ -3,15 +3,20 @@
 use serde_json::{Map, Number, Value as Json};
 
 use super::nearest;
-use super::shape::{Field, Numbers, Shape, Standing, Word};
+use super::shape::{Field, Numbers, Shape, Shown, Standing, Word};
 use crate::document::{Key, Node, Scalar, ScalarKind, Value};
 use crate::reading::{Reading, Spot};
 
 /// Checks `node`, which lies at `spot`, and says what is wrong with it. What comes back is sound: null, what is wrong,
 /// and what nobody looks at are left out.
 pub(crate) fn check(shape: &Shape, node: &Node, spot: &Spot, reading: &mut Reading) -> Json {
-    Walk { reading }.value(shape, node, At { spot, unit: None }).unwrap_or_else(|| Json::Object(Map::new()))
+    Walk { reading }
+        .value(shape, node, At { spot, unit: None, show: Shown::Always })
+        .unwrap_or_else(|| Json::Object(Map::new()))
 }
+
+/// In place of a value that nobody may see.
+const HIDDEN: &str = "(not shown)";
 
 struct Walk<'a> {
     reading: &'a mut Reading,
@@ -22,6 +27,17 @@ struct Walk<'a> {
 struct At<'a> {
     spot: &'a Spot,
     unit: Option<&'a str>,
+    show: Shown,
+}
+
+impl At<'_> {
+    /// The value as a problem shows it.
+    fn shown(&self, node: &Node) -> String {
+        match self.show {
+            Shown::Always => node.shown(),
+            Shown::Never => HIDDEN.to_owned(),
+        }
+    }
 }
 
 impl Walk<'_> {
@@ -37,7 +53,7 @@ impl Walk<'_> {
             }
             (Shape::Text { numbers, .. }, Value::Scalar(scalar)) => self.text(*numbers, scalar, (shape, node, at)),
             _ => {
-                self.reading.refuse_at(at.spot, node.shown(), shape.expected(at.unit));
+                self.reading.refuse_at(at.spot, at.shown(node), shape.expected(at.unit));
                 None
             }
         }
@@ -58,7 +74,9 @@ impl Walk<'_> {
                 self.reading.refuse_at(&spot, node.shown(), refused);
                 continue;
             }
-            let at = At { spot: &spot, unit: field.unit.as_deref() };
+            // What lies in something hidden is hidden, too.
+            let show = if at.show == Shown::Never { Shown::Never } else { field.shown };
+            let at = At { spot: &spot, unit: field.unit.as_deref(), show };
             if let Some(value) = self.value(&field.shape, node, at) {
                 kept.insert(key.text.clone(), value);
             }
@@ -90,7 +108,11 @@ impl Walk<'_> {
         let mut kept = Map::new();
         for (key, node) in entries {
             let spot = at.spot.moved(key.line, joined(&at.spot.path, &crate::document::shortened(&key.text)));
-            if let Some(value) = self.value(values, node, At { spot: &spot, unit: at.unit }) {
+            // A name was written, so something was meant by it.
+            if node.is_null() {
+                self.reading.refuse_at(&spot, "null", values.expected(at.unit));
+            }
+            if let Some(value) = self.value(values, node, At { spot: &spot, ..at }) {
                 kept.insert(key.text.clone(), value);
             }
         }
@@ -108,7 +130,7 @@ impl Walk<'_> {
             if node.is_null() {
                 self.reading.refuse_at(&spot, "null", item.expected(at.unit));
             }
-            match (self.value(item, node, At { spot: &spot, unit: at.unit }), item) {
+            match (self.value(item, node, At { spot: &spot, ..at }), item) {
                 (Some(value), _) => kept.push(value),
                 // Keeps its place, so that the others keep their numbers.
                 (None, Shape::Object(_)) => kept.push(Json::Object(Map::new())),
@@ -126,7 +148,7 @@ impl Walk<'_> {
         let meant = switched(&scalar.text).filter(|meant| known().any(|word| word == *meant));
         let close = meant.or_else(|| nearest(&scalar.text, known())).filter(|_| words.len() > 1);
         let hint = close.map(|close| format!("; did you mean {close}?")).unwrap_or_default();
-        self.reading.refuse_at(at.spot, node.shown(), format!("{}{hint}", shape.expected(at.unit)));
+        self.reading.refuse_at(at.spot, at.shown(node), format!("{}{hint}", shape.expected(at.unit)));
         None
     }
 
@@ -146,7 +168,7 @@ impl Walk<'_> {
             (ScalarKind::Number, _) => ", whole and in decimal digits",
             _ => "",
         };
-        self.reading.refuse_at(at.spot, node.shown(), format!("{}{hint}", shape.expected(at.unit)));
+        self.reading.refuse_at(at.spot, at.shown(node), format!("{}{hint}", shape.expected(at.unit)));
         None
     }
 
@@ -163,7 +185,7 @@ impl Walk<'_> {
             (true, _) => "put it into quotes; without them it is a number".to_owned(),
             (false, _) => shape.expected(at.unit),
         };
-        self.reading.refuse_at(at.spot, node.shown(), expected);
+        self.reading.refuse_at(at.spot, at.shown(node), expected);
         None
     }
 }

@@ -32,12 +32,7 @@ impl Connection {
         for Told { entry, step } in told {
             worker.send(
                 entry.partition,
-                &partition::Command::Acknowledge(partition::Acknowledge {
-                    session: entry.session,
-                    epoch,
-                    entry: entry.entry,
-                    step: *step,
-                }),
+                partition::Acknowledge { session: entry.session, epoch, entry: entry.entry, step: *step },
             );
         }
     }

@@ -39,6 +39,9 @@ impl Connection {
             Reply::Touched { tag } => self.on_touched(*tag),
             Reply::Attached { .. } => {}
             Reply::Subscribed { tag, existed } => self.on_subscribed(worker, *tag, *existed),
+            Reply::Subscriptions { filters, more, .. } => {
+                self.on_subscriptions(worker, from, filters, more.as_deref());
+            }
             Reply::Unsubscribed { tag, existed } => self.on_unsubscribed(worker, *tag, *existed),
             Reply::Published { tag, matched } => {
                 let reason = if *matched { ReasonCode::Success } else { ReasonCode::NoMatchingSubscribers };
@@ -76,8 +79,12 @@ impl Connection {
         if self.epoch().is_none() {
             return;
         }
-        let delivered =
-            self.with_writer(worker, |outbound, writer| outbound.deliver_entry(from, delivery, body, writer));
+        let denied = || Message::parse(body).is_ok_and(|message| !self.takes(worker, message.topic));
+        let delivered = if self.is_guarded.get() && denied() {
+            Delivered::Dropped
+        } else {
+            self.with_writer(worker, |outbound, writer| outbound.deliver_entry(from, delivery, body, writer))
+        };
         if delivered == Delivered::Dropped {
             let entry = EntryRef { partition: from, session: delivery.session, entry: delivery.entry };
             self.tell(worker, &[Told { entry, step: partition::Step::Done }]);
@@ -106,7 +113,7 @@ impl Connection {
             return;
         }
         let manner = Manner { qos: direct.qos, retain: direct.retain, subscription_ids: &direct.subscription_ids };
-        if self.is_ending() {
+        if !self.takes(worker, message.topic) {
             let session = self.session();
             let from = session.as_ref().map(|session| session.client_id());
             worker.redeliver(direct.share.as_ref(), direct.qos, body, from);

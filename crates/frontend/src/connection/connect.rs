@@ -1,17 +1,18 @@
 //! CONNECT: who the client is, what it gets of what it asks for, and the opening of its session.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::num::NonZeroU32;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use auth::Principal;
+use auth::authentication::Accepted;
+use auth::{Principal, Wanted};
 use bytes::BytesMut;
 use mqtt::{ConnAck, Connect, Frame, Packet, PacketType, Peer, ProtocolVersion, ReasonCode};
-use partition::{Command, Message, Open, Opened, SessionKind, Will};
+use partition::{Message, Open, Opened, SessionKind, Will};
 
-use super::session::{Inbound, Opening, Phase, Session};
-use super::{Connection, End, Flow};
+use super::session::{Authenticating, Inbound, Opening, Phase, Session};
+use super::{Connection, End, Flow, Grant};
 use crate::fault::Fault;
 use crate::outbound::ClientLimits;
 use crate::settings::Limits;
@@ -37,17 +38,18 @@ impl Connection {
             self.outbound.borrow_mut().version = version;
         }
         let packet = mqtt::decode(frame, inbound.version, Peer::Client)?;
-        let Packet::Connect(connect) = packet else { return Err(Fault::NotConnect) };
+        let Packet::Connect(mut connect) = packet else { return Err(Fault::NotConnect) };
         if !connect.client_id.is_empty() && worker.is_full(worker.home_of_client(&connect.client_id)) {
             return Ok(Flow::Again);
         }
         worker.counters.packets_received.add(1);
-        self.meet(worker, inbound, &connect);
-        if connect.authentication.is_some() {
-            self.begin_authentication(worker, inbound, *connect)
-        } else {
-            self.accept(worker, inbound, *connect, None, None)
+        let assigned = connect.client_id.is_empty();
+        if assigned {
+            // MQTT-3.1.3-6: unique; MQTT-3.2.2-16: told in CONNACK.
+            connect.client_id = worker.assign_client_id();
         }
+        self.meet(worker, inbound, &connect);
+        self.authenticate(worker, inbound, *connect, assigned)
     }
 
     /// Notes what holds from CONNECT on, whatever comes of it.
@@ -60,45 +62,56 @@ impl Connection {
         }
     }
 
-    /// Goes on with a client that may come in: asks its session home to open the session.
+    /// Goes on with a client of whom is known who it is: if it may connect, its session home is asked to open the session.
     pub(super) fn accept(
         self: &Rc<Self>,
         worker: &Rc<Worker>,
         inbound: &mut Inbound,
-        mut connect: Connect,
-        username: Option<String>,
-        authentication: Option<mqtt::Authentication>,
+        client: Authenticating,
+        accepted: Option<Accepted>,
     ) -> Result<Flow, Fault> {
-        let assigned = connect.client_id.is_empty();
-        if assigned {
-            // MQTT-3.1.3-6: unique; MQTT-3.2.2-16: told in CONNACK.
-            connect.client_id = worker.assign_client_id();
-        }
-        let username = username.or_else(|| connect.username.take());
-        let principal = Principal {
-            client_id: connect.client_id.as_str().into(),
-            username: username.map(String::into_boxed_str),
-            standing: self.entrance.standing,
-        };
-        let will_allowed =
-            connect.will.as_ref().is_none_or(|will| worker.policy.publish(&principal, &will.topic).is_some());
-        let category = Arc::clone(&self.outbound.borrow().category);
-        if worker.policy.connect(&principal).is_none() || !will_allowed {
-            category.authorization_deny.add(1);
-            return Err(Fault::Denied(ReasonCode::NotAuthorized));
-        }
+        let Authenticating { connect, policy, assigned } = client;
         let limits = Rc::clone(&inbound.limits);
+        let principal = match &accepted {
+            Some(accepted) => accepted.principal(&connect.client_id),
+            None => Principal {
+                standing: self.entrance.standing,
+                ..Principal::declared(&connect.client_id, connect.username.as_deref())
+            },
+        };
         let mut opening = Opening {
+            grant: Grant::new(policy, &principal, accepted.as_ref()),
             keep_alive: limits.keep_alive(connect.keep_alive),
             session_expiry: session_expiry(&connect, limits.session_expiry),
             assigned,
-            authentication,
+            authentication: connect.authentication.clone(),
             principal,
             connect,
         };
         self.fit_connack(&limits, &mut opening)?;
+        self.open(worker, &limits, &mut opening)?;
+        inbound.phase = Phase::Opening(Box::new(opening));
+        Ok(Flow::Stop)
+    }
+
+    fn open(&self, worker: &Worker, limits: &Limits, opening: &mut Opening) -> Result<(), Fault> {
+        let Opening { principal, grant, connect, session_expiry, .. } = opening;
+        let category = Arc::clone(&self.outbound.borrow().category);
+        let refused = |wanted: Wanted| {
+            category.authorization_deny.add(1);
+            let (client_id, username) = (&*principal.client_id, principal.username.as_deref());
+            tracing::info!(client_id, username, peer = %self.peer, ?wanted, "not allowed to connect");
+            self.report(worker, principal, wanted, "no rule allows it");
+            Fault::NotAllowed
+        };
+        let permit = grant.rights.connect(principal).ok_or_else(|| refused(Wanted::Connect))?;
+        let mut will_permit = None;
+        if let Some(will) = &connect.will {
+            let decided = grant.rights.publish(&will.topic);
+            will_permit = Some(decided.map_err(|_| refused(Wanted::Will(will.topic.as_str().into())))?);
+        }
         category.authentication_successes.add(1);
-        let will = opening.connect.will.as_ref().map(|will| Will {
+        let will = connect.will.as_ref().map(|will| Will {
             delay: will.delay,
             expiry: limits.message_expiry(will.expiry),
             message: Message {
@@ -112,14 +125,13 @@ impl Connection {
         });
         let open = Open {
             owner: self.owner,
-            client_id: &opening.principal.client_id,
-            clean_start: opening.connect.clean_start,
-            session_expiry: opening.session_expiry,
+            client_id: &connect.client_id,
+            clean_start: connect.clean_start,
+            session_expiry: *session_expiry,
             will,
         };
-        worker.send_home(open.client_id, &Command::Open(open.clone()));
-        inbound.phase = Phase::Opening(Box::new(opening));
-        Ok(Flow::Stop)
+        worker.send_open(permit, will_permit, open);
+        Ok(())
     }
 
     /// The session home has opened the session: CONNACK.
@@ -139,6 +151,7 @@ impl Connection {
             persistent,
         });
         let connack = connack(&inbound.limits, &opening, opened.session_present);
+        let reviewed = persistent && opened.session_present && opening.grant.rights.are_limited();
         let session = Rc::new(Session {
             epoch: opened.epoch,
             kind: opened.kind,
@@ -152,6 +165,8 @@ impl Connection {
             touched: Cell::new(opened.touched),
             category: Arc::clone(&self.outbound.borrow().category),
             principal: opening.principal,
+            grant: RefCell::new(opening.grant),
+            will: opening.connect.will.map(|will| will.topic.into_boxed_str()),
         });
         inbound.session = Some(Rc::clone(&session));
         // That it fits was seen to before.
@@ -171,9 +186,17 @@ impl Connection {
         if persistent {
             worker.attach(self, &session);
         }
-        if let Some(grace) = session.keep_alive_grace_s() {
-            worker.watch(self, worker.now_s() + grace);
+        if reviewed {
+            // Its subscriptions may be of a time when other rules held, or of somebody else who had the same client id.
+            self.begin_review(worker, &session);
         }
+        for at_s in
+            session.keep_alive_grace_s().map(|grace| worker.now_s() + grace).into_iter().chain(self.expiry_s(worker))
+        {
+            worker.watch(self, at_s);
+        }
+        // Another policy may have come meanwhile.
+        self.review(worker);
         self.resume();
     }
 

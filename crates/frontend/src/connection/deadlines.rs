@@ -22,16 +22,19 @@ impl Connection {
         let mut inbound = self.inbound.borrow_mut();
         let Some(session) = inbound.session.clone() else {
             if now >= inbound.since_s + CONNECT_DEADLINE_S {
-                if matches!(inbound.phase, Phase::Authenticating(_)) {
-                    self.outbound.borrow().category.authentication_failures.add(1);
-                }
-                let opening = matches!(inbound.phase, Phase::Opening(_));
-                let fault = if opening { Fault::Unavailable } else { Fault::ConnectDeadline };
+                let ours = matches!(inbound.phase, Phase::Authenticating(_) | Phase::Opening(_));
+                let fault = if ours { Fault::Unavailable } else { Fault::ConnectDeadline };
                 self.fail(worker, &mut inbound, fault);
             }
             return (inbound.since_s + CONNECT_DEADLINE_S).max(now + 1);
         };
-        let Some(grace) = session.keep_alive_grace_s() else { return now + 3600 };
+        let expiry = self.expiry_s(worker);
+        if expiry.is_some_and(|expiry| now >= expiry) {
+            self.fail(worker, &mut inbound, Fault::Expired);
+            return now + CLOSE_DEADLINE_S;
+        }
+        let look_again = expiry.unwrap_or(u64::MAX);
+        let Some(grace) = session.keep_alive_grace_s() else { return look_again.min(now + 3600) };
         // What we do not read we cannot have heard.
         let held_back =
             self.stalled.get() || self.outbound.borrow().outbox.len() > UNTAKEN_BYTES && !self.blocked.get();
@@ -44,6 +47,12 @@ impl Connection {
             self.fail(worker, &mut inbound, Fault::KeepAlive);
             return now + CLOSE_DEADLINE_S;
         }
-        late_at
+        late_at.min(look_again)
+    }
+
+    /// Second of the worker in which the client's credential ends, by the system's clock as it is now.
+    pub(super) fn expiry_s(&self, worker: &Worker) -> Option<u64> {
+        let end = self.session()?.grant.borrow().expires?;
+        Some(worker.now_s() + end.0.saturating_sub(worker.now().0).div_ceil(1000))
     }
 }

@@ -3,12 +3,13 @@
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+use auth::{PublishPermit, Wanted};
 use bytes::BytesMut;
 use mqtt::{Disconnect, ProtocolVersion, ReasonCode};
-use partition::{Close, Command, Detach, Origin, Publish, Scope, SessionKind};
+use partition::{Close, Detach, Origin, Publish, Scope, SessionKind};
 use tokio::io::ReadBuf;
 
-use super::session::{Inbound, Phase};
+use super::session::{Inbound, Phase, Session};
 use super::{CLOSE_DEADLINE_S, Connection, Flow, LINGER_S, READS_PER_POLL};
 use crate::fault::Fault;
 use crate::spans::Operation;
@@ -55,6 +56,9 @@ impl Connection {
         }
         if fault.is_clients() {
             worker.counters.protocol_errors.add(u64::from(matches!(fault, Fault::Packet(_))));
+        }
+        if fault.is_clients() && !matches!(fault, Fault::Denied(_)) {
+            // A denial has its line where it was decided.
             let client_id = inbound.session.as_ref().map_or("", |s| s.client_id());
             tracing::info!(peer = %self.peer, client_id, reason = %fault, "connection closed");
         }
@@ -76,7 +80,7 @@ impl Connection {
             _ => {
                 self.count_denied(fault);
                 inbound.phase = Phase::AwaitConnect;
-                let reason = fault.connack_reason();
+                let reason = fault.connack_reason(inbound.version);
                 inbound.end_span(worker, Operation::Connect, None, reason);
                 self.refuse(worker, inbound.version, reason);
             }
@@ -201,15 +205,31 @@ impl Connection {
         let client_id = session.client_id();
         if session.kind == SessionKind::Persistent {
             for partition in session.touched.get().iter() {
-                worker.send(partition, &Command::Detach(Detach { client_id, epoch: session.epoch }));
+                worker.send(partition, Detach { client_id, epoch: session.epoch });
             }
         }
+        let publish_will = publish_will && self.may_leave_will(worker, &session);
         let close = Close { client_id, epoch: session.epoch, session_expiry, publish_will };
-        worker.send(session.home, &Command::Close(close));
+        worker.send(session.home, close);
         let left = self.outbound.borrow_mut().take_shared();
         for shared in left {
             worker.give_to_another_member(&shared, client_id);
         }
+    }
+}
+
+impl Connection {
+    /// The will was permitted at CONNECT; the rules may have changed.
+    fn may_leave_will(&self, worker: &Worker, session: &Session) -> bool {
+        let Some(topic) = session.will.as_deref() else { return true };
+        let allowed = session.grant.borrow_mut().rights.publish(topic).is_ok();
+        if !allowed {
+            session.category.authorization_deny.add(1);
+            tracing::info!(client_id = session.client_id(), topic, "will not published: not allowed any more");
+            let why = "the rules have changed since CONNECT";
+            self.report(worker, &session.principal, Wanted::Will(topic.into()), why);
+        }
+        allowed
     }
 }
 
@@ -236,7 +256,8 @@ fn is_told_by_connack(fault: Fault, version: ProtocolVersion) -> bool {
                 | ReasonCode::NotAuthorized
         )
     };
-    !matches!(fault, Fault::NotConnect | Fault::ConnectDeadline) && (version.is_v5() || told_before_v5())
+    !matches!(fault, Fault::NotConnect | Fault::ConnectDeadline)
+        && (version.is_v5() || matches!(fault, Fault::Denied(_)) || told_before_v5())
 }
 
 impl Worker {
@@ -250,6 +271,6 @@ impl Worker {
             scope: Scope::Everyone,
             message,
         };
-        self.send(self.home_of_topic(message.topic), &Command::Publish(publish));
+        self.send_publish(self.home_of_topic(message.topic), PublishPermit::broker(message.topic), publish, &[]);
     }
 }

@@ -2,10 +2,11 @@
 
 use std::rc::Rc;
 
+use auth::authorization::DeniedPublish;
+use auth::{Denied, PublishPermit, Wanted};
 use mqtt::{Ack, AckKind, Delivery, PacketId, QoS, ReasonCode};
 use partition::{
-    Command, ExactlyOnce, Message, Origin, PartitionId, PartitionSet, Publish, Release, Scope, SessionKind, Tag,
-    Timestamp,
+    ExactlyOnce, Message, Origin, PartitionId, PartitionSet, Publish, Release, Scope, SessionKind, Tag, Timestamp,
 };
 
 use super::session::{Inbound, RequestKind, Session};
@@ -128,16 +129,13 @@ impl Connection {
         incoming: &Incoming<'_>,
     ) -> Result<Flow, Fault> {
         let qos = incoming.qos();
-        let Some(permit) = worker.policy.publish(&session.principal, incoming.topic) else {
-            session.category.authorization_deny.add(1);
-            tracing::debug!(client_id = session.client_id(), topic = incoming.topic, "publish denied");
-            // Before MQTT 5 there is no way to say so.
-            let reason = if inbound.version.is_v5() { ReasonCode::NotAuthorized } else { ReasonCode::Success };
-            self.acknowledge(worker, inbound, incoming.delivery, reason);
-            return Ok(Flow::Next);
+        let decided = session.grant.borrow_mut().rights.publish(incoming.topic);
+        let permit = match decided {
+            Ok(permit) => permit,
+            Err(denied) => return self.on_denied_publish(worker, inbound, session, incoming, denied),
         };
         session.category.authorization_allow.add(1);
-        let route = worker.route(incoming.topic);
+        let route = worker.route(permit);
         let resumable = qos == QoS::ExactlyOnce && session.kind == SessionKind::Persistent;
         let to_everyone = incoming.retain || resumable || inbound.fences[qos as usize] > 0;
         let logged = to_everyone || qos > QoS::AtMostOnce && route.resolved.needs_partition;
@@ -162,15 +160,14 @@ impl Connection {
             return Ok(Flow::Again);
         }
         if to_everyone {
-            self.send_publish(worker, inbound, session, incoming, route.partition, Scope::Everyone);
+            self.send_publish(worker, inbound, session, incoming, (permit, route.partition, Scope::Everyone));
             return Ok(Flow::Next);
         }
-        let mut fan_out =
-            FanOut::live(incoming.topic, incoming.properties, incoming.payload, incoming.expires, worker.now());
+        let mut fan_out = FanOut::live(permit, incoming.properties, incoming.payload, incoming.expires, worker.now());
         fan_out.trace = incoming.trace;
-        let matched = worker.deliver(permit, &route, session.client_id(), qos, &mut fan_out);
+        let matched = worker.deliver(&route, session.client_id(), qos, &mut fan_out);
         if logged {
-            self.send_publish(worker, inbound, session, incoming, route.partition, Scope::Queues);
+            self.send_publish(worker, inbound, session, incoming, (permit, route.partition, Scope::Queues));
             return Ok(Flow::Next);
         }
         let reason = if matched { ReasonCode::Success } else { ReasonCode::NoMatchingSubscribers };
@@ -185,8 +182,7 @@ impl Connection {
         inbound: &mut Inbound,
         session: &Session,
         incoming: &Incoming<'_>,
-        partition: PartitionId,
-        scope: Scope,
+        (permit, partition, scope): (PublishPermit<'_>, PartitionId, Scope),
     ) {
         let qos = incoming.qos();
         let fence = scope == Scope::Everyone;
@@ -207,7 +203,7 @@ impl Connection {
             origin: Origin::Client { client_id: session.client_id(), exactly_once },
             scope,
             message: Message {
-                topic: incoming.topic,
+                topic: permit.topic(),
                 qos,
                 retain: incoming.retain,
                 expires: incoming.expires,
@@ -215,7 +211,31 @@ impl Connection {
                 payload: incoming.payload,
             },
         };
-        worker.send_publish(partition, &publish, &incoming.properties);
+        worker.send_publish(partition, permit, publish, &incoming.properties);
+    }
+
+    /// Nobody gets the message. A client of before MQTT 5 cannot be told; the rules say what it gets instead.
+    #[cold]
+    fn on_denied_publish(
+        self: &Rc<Self>,
+        worker: &Rc<Worker>,
+        inbound: &mut Inbound,
+        session: &Session,
+        incoming: &Incoming<'_>,
+        denied: Denied,
+    ) -> Result<Flow, Fault> {
+        session.category.authorization_deny.add(1);
+        tracing::debug!(client_id = session.client_id(), topic = incoming.topic, ?denied, "publish denied");
+        if denied == Denied::Anew {
+            self.report(worker, &session.principal, Wanted::Publish(incoming.topic.into()), "no rule allows it");
+        }
+        let is_v5 = inbound.version.is_v5();
+        if !is_v5 && session.grant.borrow().rights.denied_publish() == DeniedPublish::Disconnect {
+            return Err(Fault::NotAllowed);
+        }
+        let reason = if is_v5 { ReasonCode::NotAuthorized } else { ReasonCode::Success };
+        self.acknowledge(worker, inbound, incoming.delivery, reason);
+        Ok(Flow::Next)
     }
 
     /// Acknowledges a publish whose outcome is known.
@@ -291,13 +311,13 @@ impl Connection {
         for partition in homes.iter() {
             worker.send(
                 partition,
-                &Command::Release(Release {
+                Release {
                     owner: self.owner,
                     tag,
                     client_id: session.client_id(),
                     epoch: session.epoch,
                     packet_id: ack.id,
-                }),
+                },
             );
         }
         Ok(Flow::Next)

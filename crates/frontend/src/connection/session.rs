@@ -1,15 +1,16 @@
 //! What a connection knows of its client: before CONNECT, while its session is opened, and after.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use auth::{Exchange, Principal};
+use auth::{Policy, Principal};
 use bytes::BytesMut;
 use mqtt::{Connect, PacketId, ProtocolVersion, ReasonCode, RetainHandling};
 use partition::{Epoch, PartitionId, PartitionSet, SessionKind, Tag};
 
+use super::Grant;
 use super::traced::TracedOperations;
 use crate::aliases::IncomingAliases;
 use crate::counters::CategoryCounters;
@@ -20,7 +21,7 @@ use crate::settings::Limits;
 /// How far the connection is.
 pub(crate) enum Phase {
     AwaitConnect,
-    /// An AUTH exchange is under way (MQTT 5, 4.12).
+    /// It is being found out who the client is.
     Authenticating(Box<Authenticating>),
     /// CONNECT is accepted; its session home has not answered yet.
     Opening(Box<Opening>),
@@ -29,26 +30,33 @@ pub(crate) enum Phase {
 
 pub(crate) struct Authenticating {
     pub connect: Connect,
-    pub method: String,
-    pub exchange: Box<dyn Exchange>,
+    /// By whose methods.
+    pub policy: Arc<Policy>,
+    /// Set when the server chose the client id (MQTT-3.2.2-16).
+    pub assigned: bool,
 }
 
 /// What is settled while the session home works.
 pub(crate) struct Opening {
     pub connect: Connect,
     pub principal: Principal,
+    pub grant: Grant,
     /// Set when the server chose the client id (MQTT-3.2.2-16).
     pub assigned: bool,
     /// Seconds after the server's bound, and whether the bound changed it (MQTT-3.2.2-21).
     pub keep_alive: u16,
     pub session_expiry: u32,
-    /// For CONNACK: method and final data of an AUTH exchange.
+    /// For CONNACK: the method of enhanced authentication (MQTT-4.12.0-5).
     pub authentication: Option<mqtt::Authentication>,
 }
 
 /// A client's session as this connection holds it; what does not change while it does.
 pub(crate) struct Session {
+    /// As of CONNECT.
     pub principal: Principal,
+    pub grant: RefCell<Grant>,
+    /// The topic of its will.
+    pub will: Option<Box<str>>,
     pub epoch: Epoch,
     pub kind: SessionKind,
     pub home: PartitionId,
@@ -112,6 +120,17 @@ pub(crate) enum RequestKind {
     },
 }
 
+/// A re-authentication (MQTT 5, 4.12.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Renewal {
+    #[default]
+    None,
+    /// The client has sent its credentials.
+    Judging,
+    /// It could not be found out; the client may send them once more.
+    Invited,
+}
+
 /// A filter of a SUBSCRIBE that the broker's own values may match.
 pub(crate) struct SysFilter {
     pub part: u16,
@@ -148,7 +167,7 @@ pub(crate) struct Inbound {
     pub slowed_since_s: Option<u64>,
     /// Publishes of a 3.1.1 client that a full disk refused, to be sent again: (partition, encoded command).
     pub refused: Vec<(PartitionId, Box<[u8]>)>,
-    pub re_authentication: Option<Box<dyn Exchange>>,
+    pub renewal: Renewal,
     /// Operations that are to become spans.
     pub traced: Option<Box<TracedOperations>>,
 }
@@ -172,7 +191,7 @@ impl Inbound {
             held: false,
             slowed_since_s: None,
             refused: Vec::new(),
-            re_authentication: None,
+            renewal: Renewal::None,
             traced: None,
         }
     }

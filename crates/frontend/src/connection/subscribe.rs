@@ -2,10 +2,9 @@
 
 use std::rc::Rc;
 
+use auth::{SubscribePermit, Wanted};
 use mqtt::{PacketId, ReasonCode, RetainHandling};
-use partition::{
-    Command, PartitionId, PartitionSet, QueueLimit, Subscribe, SubscriptionOptions, Tag, Touch, Unsubscribe,
-};
+use partition::{PartitionId, PartitionSet, QueueLimit, Subscribe, SubscriptionOptions, Tag, Touch, Unsubscribe};
 
 use super::session::{Inbound, MAX_PARTS, RequestKind, Session, SysFilter, part_tag};
 use super::{Connection, Flow};
@@ -46,46 +45,68 @@ impl Connection {
         if !self.touch(worker, inbound, &session, all) {
             return Ok(Flow::Again);
         }
-        let permitted: Vec<bool> = subscribe
-            .filters
-            .iter()
-            .map(|(filter, _)| worker.policy.subscribe(&session.principal, filter).is_some())
-            .collect();
-        let allowed = permitted.iter().filter(|ok| **ok).count();
-        session.category.authorization_allow.add(allowed as u64);
-        session.category.authorization_deny.add((permitted.len() - allowed) as u64);
-        let codes: Vec<ReasonCode> = permitted
+        let permits = self.permits(worker, &session, &subscribe);
+        let codes: Vec<ReasonCode> = permits
             .iter()
             .zip(&subscribe.filters)
-            .map(|(ok, (_, options))| if *ok { ReasonCode::granted(options.qos) } else { ReasonCode::NotAuthorized })
+            .map(|(permit, (_, options))| match permit {
+                Some(_) => ReasonCode::granted(options.qos),
+                None => ReasonCode::NotAuthorized,
+            })
             .collect();
-        let parts = permitted.iter().zip(&homes).filter(|(ok, _)| **ok).map(|(_, homes)| homes.iter().count()).sum();
+        let permitted = permits.iter().zip(&homes).filter(|(permit, _)| permit.is_some());
+        let parts = permitted.map(|(_, homes)| homes.iter().count()).sum();
         if parts == 0 {
             self.write_suback(worker, inbound, subscribe.id, &codes)?;
             return Ok(Flow::Next);
         }
-        let sys = sys_filters(&subscribe, &permitted);
+        let sys = sys_filters(&subscribe, &permits);
         let kind = RequestKind::Subscribe { id: subscribe.id, codes, sys, identifier: subscribe.identifier };
         let request = inbound.begin_request(parts, kind);
-        for (number, homes) in homes.iter().enumerate().filter(|(number, _)| permitted[*number]) {
-            self.register(worker, &session, &subscribe, number, part_tag(request, number as u16), *homes);
+        for (number, (permit, (_, options))) in permits.iter().zip(&subscribe.filters).enumerate() {
+            let Some(permit) = permit else { continue };
+            let options = SubscriptionOptions {
+                qos: options.qos,
+                no_local: options.no_local,
+                retain_as_published: options.retain_as_published,
+                retain_handling: options.retain_handling,
+                identifier: subscribe.identifier,
+            };
+            let registration = self.registration(&session, part_tag(request, number as u16), options);
+            for home in homes[number].iter() {
+                worker.send_subscribe(home, *permit, registration.clone());
+            }
         }
         inbound.held = true;
         Ok(Flow::Stop)
     }
 
-    /// Has filter `number` of `subscribe` registered in all its homes.
-    fn register(
+    /// By filter.
+    fn permits<'s>(
         &self,
         worker: &Worker,
         session: &Session,
-        subscribe: &mqtt::Subscribe,
-        number: usize,
-        tag: Tag,
-        homes: PartitionSet,
-    ) {
-        let (filter, options) = &subscribe.filters[number];
-        let command = Command::Subscribe(Subscribe {
+        subscribe: &'s mqtt::Subscribe,
+    ) -> Vec<Option<SubscribePermit<'s>>> {
+        let grant = session.grant.borrow();
+        let permits = subscribe.filters.iter().map(|(filter, _)| {
+            let permit = grant.rights.subscribe(filter);
+            if permit.is_some() {
+                session.category.authorization_allow.add(1);
+            } else {
+                session.category.authorization_deny.add(1);
+                tracing::debug!(client_id = session.client_id(), filter, "subscription denied");
+                let wanted = Wanted::Subscribe(filter.as_str().into());
+                self.report(worker, &session.principal, wanted, "no rule allows all that it matches");
+            }
+            permit
+        });
+        permits.collect()
+    }
+
+    /// What a topic home is told, but for the filter.
+    fn registration<'s>(&self, session: &'s Session, tag: Tag, options: SubscriptionOptions) -> Subscribe<'s> {
+        Subscribe {
             owner: self.owner,
             tag,
             client_id: session.client_id(),
@@ -93,17 +114,8 @@ impl Connection {
             kind: session.kind,
             window: session.window,
             queue_limit: QueueLimit { length: session.queue_length },
-            filter,
-            options: SubscriptionOptions {
-                qos: options.qos,
-                no_local: options.no_local,
-                retain_as_published: options.retain_as_published,
-                retain_handling: options.retain_handling,
-                identifier: subscribe.identifier,
-            },
-        });
-        for partition in homes.iter() {
-            worker.send(partition, &command);
+            filter: "",
+            options,
         }
     }
 
@@ -183,15 +195,15 @@ impl Connection {
         }
         let request = inbound.begin_request(parts, RequestKind::Unsubscribe { id: unsubscribe.id, codes });
         for (number, filter) in unsubscribe.filters.iter().enumerate() {
-            let command = Command::Unsubscribe(Unsubscribe {
+            let command = Unsubscribe {
                 owner: self.owner,
                 tag: part_tag(request, number as u16),
                 client_id: session.client_id(),
                 epoch: session.epoch,
                 filter,
-            });
+            };
             for partition in homes[number].iter() {
-                worker.send(partition, &command);
+                worker.send(partition, command.clone());
             }
         }
         Ok(Flow::Next)
@@ -249,13 +261,7 @@ impl Connection {
         let tag = inbound.begin_request(1, RequestKind::Touch { partitions: missing });
         worker.send(
             session.home,
-            &Command::Touch(Touch {
-                owner: self.owner,
-                tag,
-                client_id: session.client_id(),
-                epoch: session.epoch,
-                partitions: missing,
-            }),
+            Touch { owner: self.owner, tag, client_id: session.client_id(), epoch: session.epoch, partitions: missing },
         );
         if at_once {
             session.touched.set(session.touched.get().union(missing));
@@ -297,10 +303,10 @@ fn commands_bytes<'a>(session: &Session, filters: impl Iterator<Item = (&'a str,
 }
 
 /// The filters that the broker's own values may match, unless no retained messages are wanted.
-fn sys_filters(subscribe: &mqtt::Subscribe, permitted: &[bool]) -> Vec<SysFilter> {
-    let filters = subscribe.filters.iter().zip(permitted).enumerate();
-    let wanted = filters.filter(|(_, ((filter, options), permitted))| {
-        **permitted && filter.starts_with("$SYS") && options.retain_handling != RetainHandling::DoNotSend
+fn sys_filters(subscribe: &mqtt::Subscribe, permits: &[Option<SubscribePermit<'_>>]) -> Vec<SysFilter> {
+    let filters = subscribe.filters.iter().zip(permits).enumerate();
+    let wanted = filters.filter(|(_, ((filter, options), permit))| {
+        permit.is_some() && filter.starts_with("$SYS") && options.retain_handling != RetainHandling::DoNotSend
     });
     // More parts than their number can say end the connection.
     let numbered = wanted.filter_map(|(part, ((filter, options), _))| {

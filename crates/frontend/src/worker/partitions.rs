@@ -3,9 +3,11 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use auth::{ConnectPermit, PublishPermit, SubscribePermit};
 use link::inbox::{self, Room};
 use partition::{
-    Answer, Attach, BatchBuilder, Close, Command, Epoch, Owner, PartitionId, Publish, QueueLimit, Reply, Routes,
+    Acknowledge, Answer, Attach, BatchBuilder, Close, Command, Detach, Epoch, ListSubscriptions, Message, Open, Owner,
+    PartitionId, Publish, QueueLimit, Release, Reply, Routes, Subscribe, Touch, Unsubscribe, Will,
 };
 
 use super::Worker;
@@ -46,6 +48,30 @@ pub(super) struct Abandoned {
     publish_will: bool,
 }
 
+/// A command that takes no permit: nobody gets into the broker, and nothing reaches anybody, by it alone.
+pub(crate) struct Unguarded<'a>(Command<'a>);
+
+macro_rules! unguarded {
+    ($($command:ident $(<$life:lifetime>)?),* $(,)?) => {
+        $(impl<'a> From<$command$(<$life>)?> for Unguarded<'a> {
+            fn from(command: $command$(<$life>)?) -> Self {
+                Self(Command::$command(command))
+            }
+        })*
+    };
+}
+
+unguarded!(
+    Acknowledge,
+    Attach<'a>,
+    Close<'a>,
+    Detach<'a>,
+    ListSubscriptions<'a>,
+    Release<'a>,
+    Touch<'a>,
+    Unsubscribe<'a>,
+);
+
 impl Worker {
     pub fn index(&self, partition: PartitionId) -> &Routes {
         &self.partitions[usize::from(partition.0)].routes
@@ -59,20 +85,44 @@ impl Worker {
         self.slots.partition_of_topic(topic)
     }
 
-    pub fn send_home(&self, client_id: &str, command: &Command<'_>) {
-        self.send(self.home_of_client(client_id), command);
+    /// Adds a command to the partition's batch of this turn.
+    pub fn send<'a>(&self, partition: PartitionId, command: impl Into<Unguarded<'a>>) {
+        self.push(partition, &command.into().0);
     }
 
-    /// Adds a command to the partition's batch of this turn.
-    pub fn send(&self, partition: PartitionId, command: &Command<'_>) {
+    fn push(&self, partition: PartitionId, command: &Command<'_>) {
         self.batches[usize::from(partition.0)].builder.borrow_mut().push(command);
     }
 
-    pub fn send_publish(&self, partition: PartitionId, publish: &Publish<'_>, properties: &[&[u8]]) {
-        self.batches[usize::from(partition.0)].builder.borrow_mut().push_publish(publish, properties);
+    /// Has the session home open the session of whom the permit is for. The will is what `will` permits, if there is one.
+    pub fn send_open<'a>(&self, permit: ConnectPermit<'a>, will: Option<PublishPermit<'a>>, open: Open<'a>) {
+        let client_id = permit.client_id();
+        let will = open.will.zip(will).map(|(will, permit)| {
+            let message = Message { topic: permit.topic(), ..will.message };
+            Will { message, ..will }
+        });
+        self.push(self.home_of_client(client_id), &Command::Open(Open { client_id, will, ..open }));
     }
 
-    /// As [`Self::send`], for a command that a partition has given us encoded.
+    /// Registers the filter that the permit is for.
+    pub fn send_subscribe(&self, partition: PartitionId, permit: SubscribePermit<'_>, subscribe: Subscribe<'_>) {
+        self.push(partition, &Command::Subscribe(Subscribe { filter: permit.filter(), ..subscribe }));
+    }
+
+    /// Publishes to the topic that the permit is for. `properties` follow those of the message.
+    pub fn send_publish(
+        &self,
+        partition: PartitionId,
+        permit: PublishPermit<'_>,
+        publish: Publish<'_>,
+        properties: &[&[u8]],
+    ) {
+        let message = Message { topic: permit.topic(), ..publish.message };
+        let publish = Publish { message, ..publish };
+        self.batches[usize::from(partition.0)].builder.borrow_mut().push_publish(&publish, properties);
+    }
+
+    /// Sends a command that a partition has given us encoded: what it is about was permitted before.
     pub fn send_encoded(&self, partition: PartitionId, frame: &[u8]) {
         self.batches[usize::from(partition.0)].builder.borrow_mut().push_frame(frame);
     }
@@ -93,7 +143,7 @@ impl Worker {
             return false;
         };
         let close = Close { client_id: &client_id, epoch, session_expiry: None, publish_will };
-        self.send_home(&client_id, &Command::Close(close));
+        self.send(self.home_of_client(&client_id), close);
         true
     }
 
@@ -106,7 +156,7 @@ impl Worker {
                 window: session.window,
                 queue_limit: Some(QueueLimit { length: session.queue_length }),
             };
-            self.send(partition, &Command::Attach(attach));
+            self.send(partition, attach);
         }
     }
 

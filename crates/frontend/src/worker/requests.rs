@@ -5,8 +5,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
+use auth::Policy;
+use auth::authentication::Verdict;
+use partition::Owner;
 use tokio::io::DuplexStream;
 
+use super::review;
 use super::search::{self, Question};
 use super::{FromPeer, Worker};
 use crate::entrance::Entrance;
@@ -29,6 +33,12 @@ pub(crate) enum Request {
     Unlisten(Arc<str>, Waiter<Result<(), ListenError>>),
     /// An entrance has been closed: its clients are to go.
     SendAway(Arc<Entrance>),
+    /// By listener; to the first worker. All workers answer.
+    SetPolicies(Vec<(Arc<str>, Arc<Policy>)>, Waiter<()>),
+    /// These entrances have other policies: what their clients may do is to be looked at anew.
+    Review(Arc<[Arc<Entrance>]>, Waiter<()>),
+    /// What authentication says of a client.
+    Verdict(Owner, Verdict),
     /// A connection through memory.
     Enter(DuplexStream),
     Ask(Question),
@@ -47,11 +57,36 @@ impl Worker {
             Request::SendAway(entrance) => {
                 self.send_away(Fault::Administrative, |connection| Arc::ptr_eq(&connection.entrance, &entrance));
             }
+            Request::SetPolicies(policies, waiter) => self.set_policies(policies, &waiter),
+            Request::Review(entrances, waiter) => {
+                drop(tokio::task::spawn_local(review::review(Rc::clone(self), entrances, waiter)))
+            }
+            Request::Verdict(owner, verdict) => {
+                // Who has gone does not miss it.
+                if let Some(connection) = self.connection(owner).filter(|connection| !connection.is_ending()) {
+                    connection.on_verdict(self, verdict);
+                }
+            }
             Request::Enter(stream) => {
                 let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
                 listener::spawn(self, nowhere, Arc::clone(&self.internal), Transport::Memory(stream));
             }
             Request::Ask(question) => drop(tokio::task::spawn_local(search::answer(Rc::clone(self), question))),
+        }
+    }
+
+    fn set_policies(&self, policies: Vec<(Arc<str>, Arc<Policy>)>, waiter: &Waiter<()>) {
+        let mut entrances = Vec::new();
+        for (name, policy) in policies {
+            match self.listening.set_policy(&name, policy) {
+                Some(entrance) => entrances.push(entrance),
+                None => tracing::warn!(listener = &*name, "there is no such listener to guard"),
+            }
+        }
+        let entrances: Arc<[_]> = entrances.into();
+        for peer in &self.peers {
+            let request = Request::Review(Arc::clone(&entrances), waiter.clone());
+            peer.send_one(FromPeer::Request(Box::new(request)));
         }
     }
 
@@ -70,7 +105,7 @@ impl Worker {
     }
 }
 
-fn answer<T>(waiter: &Waiter<T>, answer: T) {
+pub(super) fn answer<T>(waiter: &Waiter<T>, answer: T) {
     // Who no longer waits for it does not miss it.
     let _ = waiter.try_send(answer);
 }

@@ -5,6 +5,7 @@ use std::collections::BinaryHeap;
 use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
 
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
@@ -121,9 +122,15 @@ impl Worker {
 
     fn describe(&self, connection: &Connection, session: &Session) -> ClientView {
         let outbound = connection.outbound.borrow();
+        let (principal, grant) = (session.current_principal(), session.grant.borrow());
         ClientView {
             client_id: session.client_id().to_owned(),
             username: session.principal.username.as_deref().map(str::to_owned),
+            attributes: principal.attributes,
+            authenticated_by: grant.by,
+            expires: grant.expires.map(|at| UNIX_EPOCH + Duration::from_millis(at.0)),
+            policy: Arc::clone(&grant.policy),
+            standing: principal.standing,
             listener: Arc::clone(&connection.entrance.name),
             peer: (!connection.entrance.is_internal()).then_some(connection.peer),
             version: outbound.version,

@@ -11,10 +11,10 @@ use tempfile::{TempDir, tempdir};
 
 use super::{AutomaticSettings, Obtained, obtain};
 use crate::certificate::Inspected;
-use crate::handshake::{TLS12, TLS13, client, connect};
+use crate::handshake::{TLS12, TLS13, client, connect, terms};
 use crate::leaf::Leaf;
 use crate::server_tls::Configurations;
-use crate::{ApplicationProtocol, Authority, IdentityError, KeyAlgorithm, KeyRotation, ServerNames, ServerTls};
+use crate::{Authority, IdentityError, KeyAlgorithm, KeyRotation, ServerNames, ServerTls};
 
 /// Made beforehand: making the longer one takes half a minute and more, the other up to ten seconds.
 const RSA_4096: &str = include_str!("rsa_4096.key");
@@ -91,7 +91,7 @@ fn check_handshakes(algorithm: KeyAlgorithm, key: Option<&str>) {
     assert!(leaf.key.kind().unwrap().is(algorithm));
     assert_eq!(fixture.kept_at(&settings, fixture.now).certificate, leaf.certificate);
     let provider = fixture.authority.provider();
-    let shown = Configurations::new(provider, ApplicationProtocol::Mqtt, leaf.certified()).unwrap();
+    let shown = Configurations::new(provider, terms(), leaf.certified()).unwrap();
     let tls = ServerTls::new(shown);
     for versions in [TLS12, TLS13] {
         for name in ["localhost", "gateway", "127.0.0.1", "::1"] {

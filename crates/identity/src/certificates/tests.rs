@@ -59,7 +59,7 @@ impl Fixture {
     }
 
     fn prepare(&self, source: CertificateSource) -> Result<super::Prepared, IdentityError> {
-        self.certificates.prepare("default/8883", ApplicationProtocol::Mqtt, source, self.now)
+        self.certificates.prepare("default/8883", ApplicationProtocol::Mqtt, source, None, self.now)
     }
 
     fn publish(&self, settings: AutomaticSettings) -> ServerTls {
@@ -102,7 +102,7 @@ fn manual(names: &ServerNames) -> (CertificateSource, TempDir) {
     let now = SystemTime::now();
     let other = Certificates::start(Authority::open(data.path(), now).unwrap()).unwrap();
     let source = CertificateSource::Automatic(AutomaticSettings { names: names.clone(), ..settings() });
-    other.prepare("other", ApplicationProtocol::Mqtt, source, now).unwrap().publish();
+    other.prepare("other", ApplicationProtocol::Mqtt, source, None, now).unwrap().publish();
     let folder = data.path().join("default-8883");
     let chain = [fs::read(folder.join("tls.crt")).unwrap(), fs::read(folder.join("ca.crt")).unwrap()].concat();
     let key_pem = fs::read(folder.join("tls.key")).unwrap();
@@ -252,12 +252,15 @@ fn the_thread_renews_short_certificates_in_time() {
     // Nothing is due for a long time; what comes later is due earlier.
     let long = AutomaticSettings { folder: "long".to_owned(), ..settings() };
     let long = CertificateSource::Automatic(long);
-    fixture.certificates.prepare("a", ApplicationProtocol::Mqtt, long, fixture.now).unwrap().publish();
+    fixture.certificates.prepare("a", ApplicationProtocol::Mqtt, long, None, fixture.now).unwrap().publish();
     let short =
         AutomaticSettings { duration: Duration::from_secs(4), renew_before: Duration::from_secs(3), ..settings() };
     let source = CertificateSource::Automatic(short);
-    let tls =
-        fixture.certificates.prepare("b", ApplicationProtocol::Mqtt, source, SystemTime::now()).unwrap().publish();
+    let tls = fixture
+        .certificates
+        .prepare("b", ApplicationProtocol::Mqtt, source, None, SystemTime::now())
+        .unwrap()
+        .publish();
     let first = shown(&tls, &fixture.trusted);
     let (status, begin) = (fixture.certificates.status(), Instant::now());
     while status()[1].renewals < 2 {
@@ -274,4 +277,15 @@ fn the_thread_renews_short_certificates_in_time() {
     // The handle of a listener that is gone goes on.
     shown(&tls, &fixture.trusted);
     fixture.certificates.stop();
+}
+
+#[test]
+fn the_authority_is_told_as_it_is_stored_and_an_example_looks_the_same() {
+    let fixture = Fixture::new();
+    let told = fixture.certificates.ca_pem();
+    let told = CertificateDer::from_pem_slice(told.as_bytes()).unwrap();
+    assert_eq!(told, CertificateDer::from_pem_file(&fixture.trusted).unwrap());
+    let example = Authority::example(fixture.now).unwrap();
+    let example = CertificateDer::from_pem_slice(example.as_bytes()).unwrap();
+    assert!(example != told && crate::certificate::Inspected::parse(&example).is_ok());
 }

@@ -13,9 +13,9 @@ use rustls_pki_types::pem::PemObject;
 use time::OffsetDateTime;
 
 use super::ManualChain;
-use crate::handshake::{TLS12, TLS13, client_of, connect};
+use crate::handshake::{TLS12, TLS13, client_of, connect, terms};
 use crate::server_tls::Configurations;
-use crate::{ApplicationProtocol, ManualError, ServerTls, pem};
+use crate::{ManualError, ServerTls, pem};
 
 const HOUR: Duration = Duration::from_secs(3600);
 type Algorithm = &'static SignatureAlgorithm;
@@ -85,7 +85,7 @@ fn refusal(chain: &[&Made], key: &str) -> String {
 
 fn check_handshakes(chain: ManualChain, trusted: &Made) {
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let shown = Configurations::new(&provider, ApplicationProtocol::Mqtt, chain.certified).unwrap();
+    let shown = Configurations::new(&provider, terms(), chain.certified).unwrap();
     let tls = ServerTls::new(shown);
     let trusted = CertificateDer::from_pem_slice(trusted.pem.as_bytes()).unwrap();
     for versions in [TLS12, TLS13] {

@@ -6,10 +6,11 @@ use std::time::{Duration, SystemTime};
 use tempfile::{TempDir, tempdir};
 
 use super::{Due, Origin, Registry, Reminded, Show};
+use crate::handshake::terms;
 use crate::key::PrivateKey;
 use crate::leaf::Leaf;
 use crate::server_tls::Configurations;
-use crate::{ApplicationProtocol, Authority, AutomaticSettings, KeyAlgorithm, KeyRotation, ServerNames};
+use crate::{Authority, AutomaticSettings, KeyAlgorithm, KeyRotation, ServerNames};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -47,19 +48,14 @@ impl Fixture {
     }
 
     fn configurations(&self, leaf: &Leaf) -> Configurations {
-        let protocol = ApplicationProtocol::Mqtt;
-        Configurations::new(self.authority.provider(), protocol, leaf.certified()).unwrap()
+        Configurations::new(self.authority.provider(), terms(), leaf.certified()).unwrap()
     }
 
     fn publish(&mut self, listener: &str, at: SystemTime) {
         let (leaf, configurations) = self.leaf(at);
         let not_after = leaf.not_after;
         let origin = Origin::Automatic(self.settings.clone(), leaf);
-        self.registry.publish(
-            listener,
-            Show { origin, protocol: ApplicationProtocol::Mqtt, not_after },
-            configurations,
-        );
+        self.registry.publish(listener, Show { origin, terms: terms(), not_after }, configurations);
     }
 
     fn due(&self, at: SystemTime) -> Vec<Due> {
@@ -175,8 +171,8 @@ fn a_certificate_that_nobody_here_renews_is_spoken_of_twice() {
     fixture.publish("renewed", now);
     let (_, configurations) = fixture.leaf(now);
     let origin = Origin::Manual { secret: "brought".to_owned() };
-    let (protocol, not_after) = (ApplicationProtocol::Mqtt, now + HOUR * 24 * 30);
-    fixture.registry.publish("brought", Show { origin, protocol, not_after }, configurations);
+    let (terms, not_after) = (terms(), now + HOUR * 24 * 30);
+    fixture.registry.publish("brought", Show { origin, terms, not_after }, configurations);
     for (day, expected) in [
         (0, Reminded::Not),
         (15, Reminded::Not),

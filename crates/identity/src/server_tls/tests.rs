@@ -1,5 +1,7 @@
 //! Handshakes in memory against published configurations: versions, ALPN, server names that are addresses, tickets.
 
+mod clients;
+
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -49,7 +51,7 @@ fn publish(certificates: &Certificates, protocol: ApplicationProtocol) -> Server
         algorithm: KeyAlgorithm::Ec256,
         rotation: KeyRotation::Always,
     });
-    certificates.prepare("mqtts", protocol, source, SystemTime::now()).unwrap().publish()
+    certificates.prepare("mqtts", protocol, source, None, SystemTime::now()).unwrap().publish()
 }
 
 #[test]

@@ -21,6 +21,13 @@ pub(super) enum Refusal {
     Origin,
 }
 
+/// What a request shows that is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shown {
+    Token,
+    Nothing,
+}
+
 /// The rules; the token may change while the endpoint runs.
 #[derive(Debug)]
 pub(super) struct Access {
@@ -39,21 +46,23 @@ impl Access {
     }
 
     /// Checks one request; probes (`/health/live`, `/health/ready`) are not asked.
-    pub(super) fn check(&self, request: &Request<'_>) -> Result<(), Refusal> {
-        let with_token = match &*self.token.read().unwrap_or_else(PoisonError::into_inner) {
-            Some(token) if !bearer(request.headers).is_some_and(|shown| is(token, shown)) => {
-                return Err(Refusal::Token);
-            }
-            token => token.is_some(),
+    ///
+    /// # Errors
+    /// Why it is not answered, and what it has shown nevertheless.
+    pub(super) fn check(&self, request: &Request<'_>) -> Result<Shown, (Shown, Refusal)> {
+        let shown = match &*self.token.read().unwrap_or_else(PoisonError::into_inner) {
+            Some(token) if bearer(request.headers).is_some_and(|shown| is(token, shown)) => Shown::Token,
+            Some(_) => return Err((Shown::Nothing, Refusal::Token)),
+            None => Shown::Nothing,
         };
         // A page that does not know the token is refused above, whatever name it came by.
-        if !with_token && !self.names_us(request) {
-            return Err(Refusal::Host);
+        if shown == Shown::Nothing && !self.names_us(request) {
+            return Err((shown, Refusal::Host));
         }
         match request.method {
-            &Method::GET | &Method::HEAD => Ok(()),
-            _ if is_foreign(request.headers) => Err(Refusal::Origin),
-            _ => Ok(()),
+            &Method::GET | &Method::HEAD => Ok(shown),
+            _ if is_foreign(request.headers) => Err((shown, Refusal::Origin)),
+            _ => Ok(shown),
         }
     }
 

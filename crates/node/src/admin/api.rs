@@ -1,5 +1,6 @@
 //! The API: resources by path, their JSON forms, their OpenAPI document.
 
+mod authorization;
 mod clients;
 mod configuration;
 mod document;

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 use identity::CertificateStatus;
 
 use super::condition::{Condition, ReasonCode, Status};
-use super::moment::rfc3339;
 use super::source::{ListenerStatus, TlsMode};
+use crate::moment::rfc3339;
 
 /// Certificates that nobody here renews are told of this long before they end.
 const NEAR_END: Duration = Duration::from_secs(14 * 24 * 60 * 60);
@@ -92,7 +92,8 @@ mod tests {
 
     fn listener(tls: TlsMode) -> ListenerStatus {
         let address = ([127, 0, 0, 1], 8883).into();
-        ListenerStatus { name: "default/8883".to_owned(), address, framing: Framing::Mqtt, tls }
+        let name = "default/8883".to_owned();
+        ListenerStatus { name, address, framing: Framing::Mqtt, tls, authentication: None, authorization: None }
     }
 
     fn certificate(left: Duration, renewals: u64, failures: u64) -> CertificateStatus {

@@ -47,6 +47,7 @@ pub(super) enum ReasonCode {
     CertificateExpired,
     CertificateExpiring,
     CertificateRenewalFailed,
+    AuditLogFailed,
     RestartPending,
 }
 

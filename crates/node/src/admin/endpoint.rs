@@ -1,5 +1,6 @@
 //! What every request is answered from.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
@@ -7,13 +8,14 @@ use std::time::SystemTime;
 use axum::http::StatusCode;
 use config::SecretText;
 
-use super::access::{Access, Refusal, Request};
+use super::access::{Access, Refusal, Request, Shown};
 use super::certificates::Certificates;
 use super::condition::{Condition, ReasonCode, Standing, Status};
 use super::health::Health;
 use super::problem::Problem;
 use super::source::{AdminSettings, AdminSource};
 use super::view::ViewError;
+use crate::audit::{Action, Asker};
 use crate::configuration::ConfigurationReport;
 
 /// Shared by all requests; clones are the same.
@@ -36,12 +38,25 @@ impl Endpoint {
         self.0.access.set_token(token);
     }
 
-    /// Checks who asks, and counts refusals.
-    pub(super) fn check(&self, request: &Request<'_>) -> Result<(), Problem> {
-        self.0.access.check(request).map_err(|refusal| {
+    /// Checks who asks, from where, and counts and records refusals.
+    pub(super) fn check(&self, request: &Request<'_>, peer: SocketAddr) -> Result<Asker, Problem> {
+        let by = |shown| match shown {
+            Shown::Token => Asker::Token(peer),
+            Shown::Nothing => Asker::Anybody(peer),
+        };
+        self.0.access.check(request).map(by).map_err(|(shown, refusal)| {
             self.0.refused[refusal as usize].fetch_add(1, Ordering::Relaxed);
+            let request = format!("{} {}", request.method, request.uri.path());
+            self.record(Action::RequestRefused { by: by(shown), request, why: refusal.name() });
             refusal.problem()
         })
+    }
+
+    /// Takes down what is done here. Before the broker runs there is nothing to do, and nothing is recorded.
+    pub(super) fn record(&self, action: Action) {
+        if let Some(source) = self.0.settings.source.source() {
+            source.audit.record(action);
+        }
     }
 
     /// Requests refused so far, by their reason.
@@ -123,6 +138,14 @@ fn running_conditions(source: &AdminSource, certificates: &Certificates, now: Sy
             reason: ReasonCode::DiskBufferFull,
             message: "publishes that would be queued are refused: the queues hold diskBackedMessageBuffer.maxSize"
                 .to_owned(),
+            problems: Vec::new(),
+        });
+    }
+    if figures.audit.is_failing {
+        conditions.push(Condition {
+            status: Status::Degraded,
+            reason: ReasonCode::AuditLogFailed,
+            message: "the audit log cannot be written and entries are lost: the log says why".to_owned(),
             problems: Vec::new(),
         });
     }

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use auth::authentication::Counted;
 use frontend::{CategoryTotals, Totals};
 use partition::Counters;
+
+use crate::audit::AuditCounted;
 
 /// All figures at one moment.
 #[derive(Debug, Clone)]
@@ -13,6 +16,9 @@ pub(crate) struct BrokerFigures {
     pub(crate) totals: Totals,
     /// By the value of `metriccategory`.
     pub(crate) categories: Vec<(Arc<str>, CategoryTotals)>,
+    /// Over all listeners.
+    pub(crate) authentication: Counted,
+    pub(crate) audit: AuditCounted,
     /// By partition, from 0.
     pub(crate) partitions: Vec<Counters>,
     pub(crate) pools: Vec<Pool>,

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use auth::authentication::MethodKind;
+use auth::authorization::{Action, Explanation};
 use backend::{BackendView, Presence};
 use frontend::{ClientView, FrontendView};
 use mqtt::ProtocolVersion;
@@ -11,8 +13,8 @@ use super::api::{
     Binary, Client, ClientsQuery, Page, Payload, PayloadLimit, RetainedMessage, RetainedQuery, RetainedTopic, Session,
     SessionsQuery, Span, Subscription, SubscriptionsQuery, Trace, TraceSummary, UserProperty,
 };
-use super::moment::{rfc3339, rfc3339_micros};
 use super::view::{Answer, BrokerView, Found, ViewError};
+use crate::moment::{rfc3339, rfc3339_micros};
 use crate::traces::TraceStore;
 
 /// The broker of this process.
@@ -34,6 +36,10 @@ impl BrokerView for LiveBroker {
 
     fn client<'a>(&'a self, id: &'a str) -> Answer<'a, Option<Client>> {
         Box::pin(async move { Ok(self.frontend.client(id).await?.map(Client::from)) })
+    }
+
+    fn explain<'a>(&'a self, id: &'a str, action: Action<'a>) -> Answer<'a, Option<Explanation>> {
+        Box::pin(async move { Ok(self.frontend.client(id).await?.map(|client| client.explain(action))) })
     }
 
     fn kick<'a>(&'a self, id: &'a str) -> Answer<'a, Found> {
@@ -125,10 +131,25 @@ impl From<backend::ViewError> for ViewError {
 
 impl From<ClientView> for Client {
     fn from(view: ClientView) -> Self {
-        let ClientView { client_id, username, listener, peer, version, clean_start, keep_alive, .. } = view;
+        let ClientView {
+            client_id,
+            username,
+            attributes,
+            authenticated_by,
+            expires,
+            listener,
+            peer,
+            version,
+            clean_start,
+            keep_alive,
+            ..
+        } = view;
         Self {
             client_id,
             username,
+            attributes: attributes.into_iter().map(|(name, value)| (name.into(), value.into())).collect(),
+            authenticated_by: authenticated_by.map(MethodKind::name),
+            credentials_expire_at: expires.map(rfc3339),
             listener: listener.to_string(),
             address: peer.map(|peer| peer.to_string()),
             protocol_version: match version {

@@ -1,19 +1,21 @@
 //! The HTTP server of the admin endpoint: one thread, one request per connection, everything bounded.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use std::{io, thread};
 
-use axum::extract::{Request, State};
+use axum::extract::{Extension, Request, State};
 use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{Router, http};
 use config::SecretText;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
@@ -98,6 +100,10 @@ impl Drop for Admin {
     }
 }
 
+/// Where a request comes from.
+#[derive(Debug, Clone, Copy)]
+struct Peer(SocketAddr);
+
 /// Never ends.
 async fn look(endpoint: &Endpoint) {
     let mut ticks = tokio::time::interval(LOOK_INTERVAL);
@@ -116,10 +122,10 @@ async fn accept(listener: &tokio::net::TcpListener, router: &Router) {
             return;
         };
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 let router = router.clone();
                 tokio::spawn(async move {
-                    serve(stream, router).await;
+                    serve(stream, peer, router).await;
                     drop(place);
                 });
             }
@@ -131,14 +137,19 @@ async fn accept(listener: &tokio::net::TcpListener, router: &Router) {
     }
 }
 
-async fn serve(stream: TcpStream, router: Router) {
+async fn serve(stream: TcpStream, peer: SocketAddr, router: Router) {
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: http::Request<Incoming>| {
+        request.extensions_mut().insert(Peer(peer));
+        router.call(request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_DEADLINE)
         .max_buf_size(MAX_HEADER_BYTES)
         .max_headers(MAX_HEADERS)
         .keep_alive(false)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), service);
     match tokio::time::timeout(REQUEST_DEADLINE, connection).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!(%error, "an admin request failed"),
@@ -152,7 +163,12 @@ fn router(endpoint: Endpoint) -> Router {
 }
 
 /// Lets nobody in who may not, and says of every answer what browsers and proxies must not do with it.
-async fn guard(State(endpoint): State<Endpoint>, request: Request, next: Next) -> Response {
+async fn guard(
+    State(endpoint): State<Endpoint>,
+    Extension(Peer(peer)): Extension<Peer>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let asked = access::Request {
         method: request.method(),
         uri: request.uri(),
@@ -160,11 +176,16 @@ async fn guard(State(endpoint): State<Endpoint>, request: Request, next: Next) -
         headers: request.headers(),
     };
     let checked = match request.uri().path() {
-        "/health/live" | "/health/ready" => Ok(()),
-        _ => endpoint.check(&asked),
+        "/health/live" | "/health/ready" => Ok(None),
+        _ => endpoint.check(&asked, peer).map(Some),
     };
     let mut response = match checked {
-        Ok(()) => next.run(request).await,
+        Ok(asker) => {
+            if let Some(asker) = asker {
+                request.extensions_mut().insert(asker);
+            }
+            next.run(request).await
+        }
         Err(problem) => problem.into_response(),
     };
     let headers: &mut http::HeaderMap = response.headers_mut();

@@ -9,6 +9,7 @@ use identity::CertificateStatus;
 use super::Health;
 use super::figures::BrokerFigures;
 use super::view::BrokerView;
+use crate::audit::Recorder;
 use crate::configuration::Configuration;
 use crate::self_check::SelfCheckResults;
 
@@ -34,6 +35,8 @@ pub(crate) struct AdminSource {
     /// The figures behind the metrics.
     pub(crate) figures: Ask<BrokerFigures>,
     pub(crate) self_check: SelfCheckResults,
+    /// Takes down what is done, and refused, here.
+    pub(crate) audit: Recorder,
     /// The listeners that are open now.
     pub(crate) listeners: Ask<Vec<ListenerStatus>>,
     /// The certificates that listeners show now.
@@ -68,6 +71,10 @@ pub(crate) struct ListenerStatus {
     pub(crate) address: SocketAddr,
     pub(crate) framing: Framing,
     pub(crate) tls: TlsMode,
+    /// The BrokerAuthentication that says who is let in.
+    pub(crate) authentication: Option<String>,
+    /// The BrokerAuthorization that says what they may do.
+    pub(crate) authorization: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

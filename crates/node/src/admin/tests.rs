@@ -1,6 +1,8 @@
 //! The endpoint over real sockets, before a broker that is none.
 
 mod access;
+mod audit;
+mod authorization;
 mod bounds;
 mod broker;
 mod changes;

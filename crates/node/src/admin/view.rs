@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use auth::authorization::{Action, Explanation};
+
 use super::api::{
     Client, ClientsQuery, Page, PayloadLimit, RetainedMessage, RetainedQuery, RetainedTopic, Session, SessionsQuery,
     Subscription, SubscriptionsQuery, Trace, TraceSummary,
@@ -12,6 +14,8 @@ use super::api::{
 pub(crate) trait BrokerView: Send + Sync {
     fn clients(&self, query: ClientsQuery) -> Answer<'_, Page<Client>>;
     fn client<'a>(&'a self, id: &'a str) -> Answer<'a, Option<Client>>;
+    /// Whether a client may do something, and why; `None` if it is not connected.
+    fn explain<'a>(&'a self, id: &'a str, action: Action<'a>) -> Answer<'a, Option<Explanation>>;
     /// Ends a client's connection with DISCONNECT 0x98.
     fn kick<'a>(&'a self, id: &'a str) -> Answer<'a, Found>;
     fn sessions(&self, query: SessionsQuery) -> Answer<'_, Page<Session>>;

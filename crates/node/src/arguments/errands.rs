@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::BrokerFlags;
+use super::access::{Authz, Passwd};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Errand {
@@ -28,6 +29,13 @@ pub(crate) enum Errand {
     ///
     /// Takes the flags of the broker and starts nothing. Contents of secrets are not printed.
     Explain(Box<Explain>),
+    /// Adds a user to a password file, gives one another password, or deletes one
+    ///
+    /// The file is what the method UserPassword of a BrokerAuthentication reads; a running broker takes a change up. Only hashes
+    /// are kept in it (argon2id). Without --password-stdin the password is asked for on the terminal, twice, and not shown.
+    Passwd(Passwd),
+    /// Explains what clients may do
+    Authz(Authz),
     /// Makes a data directory with a corrupt log usable again: keeps what precedes the damage, moves the rest aside
     ///
     /// The broker must not be running. What was acknowledged after the damage is lost; a copy of the data directory, if

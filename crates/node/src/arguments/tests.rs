@@ -60,3 +60,29 @@ fn check_wants_something_to_check_and_explain_takes_the_flags_of_the_broker() {
     assert_eq!(reading.flags.workers, Some(Given::flag("--workers", "3".to_owned())));
     assert_eq!(reading.sources.resources.len(), 2);
 }
+
+#[test]
+fn passwd_and_authz_take_what_they_need() {
+    let line = ["causeway", "passwd", "f", "ann", "--password-stdin", "--attribute", "a=b=c", "--attribute", "d="];
+    let Some(Errand::Passwd(asked)) = Arguments::try_parse_from(line).unwrap().errand else { panic!("no errand") };
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    assert_eq!((asked.file, asked.user, asked.password_stdin), ("f".into(), "ann".to_owned(), true));
+    assert_eq!(asked.attribute, [pair("a", "b=c"), pair("d", "")]);
+    for wrong in [
+        &["passwd", "f"][..],
+        &["passwd", "f", ""],
+        &["passwd", "f", "ann", "--attribute", "a"],
+        &["passwd", "f", "ann", "--attribute", "=a"],
+        &["passwd", "f", "ann", "--delete", "--password-stdin"],
+        &["passwd", "f", "ann", "--delete", "--attribute", "a=b"],
+        &["authz"],
+        &["authz", "explain", "--as", "client-id=a", "connect"],
+        &["authz", "explain", "--resources", "a", "connect"],
+        &["authz", "explain", "--resources", "a", "--as", "a", "connect"],
+        &["authz", "explain", "--resources", "a", "--as", "client-id=a"],
+        &["authz", "explain", "--resources", "a", "--as", "client-id=a", "publish"],
+    ] {
+        let error = Arguments::try_parse_from(["causeway"].iter().chain(wrong)).unwrap_err();
+        assert_eq!(error.exit_code(), 2, "{wrong:?}");
+    }
+}

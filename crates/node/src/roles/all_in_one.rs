@@ -1,7 +1,9 @@
 //! Everything in one process: which part starts when, and in which order they end.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use auth::authentication::Counters;
 use config::{ClusterRecord, Host, Plan};
 use identity::{Authority, Certificates};
 use partition::SlotTable;
@@ -9,11 +11,14 @@ use partition::SlotTable;
 use super::admin_seat::AdminSeat;
 use super::admin_source;
 use super::broker::{Broker, Drained, Parts};
-use super::doors::{self, Doors, Reach};
+use super::doors::Doors;
+use super::gate_seat::GateSeat;
+use super::reach::{self, Reach};
 use super::reload::{LOOK_EVERY, Reload};
 use super::running::Running;
 use super::shown::Shown;
 use crate::admin::{AdminSettings, Health, SourceSlot};
+use crate::audit::{Action, Audit};
 use crate::configuration::Configuration;
 use crate::data_dir::DataDir;
 use crate::greeting::greeting;
@@ -60,6 +65,7 @@ pub(crate) fn run(asked: Asked, signals: &Signals) -> Result<(), StartError> {
     let host = Host { remembered: Some(ClusterRecord { partitions: plan.partitions }), ..host };
     let mut running = start(plan, logging, seat, &source)?;
 
+    running.audit.record(Action::Started { version: env!("CARGO_PKG_VERSION") });
     configuration.started(SystemTime::now());
     health.set_ready(running.broker.is_running());
     running.announce()?;
@@ -78,6 +84,7 @@ pub(crate) fn run(asked: Asked, signals: &Signals) -> Result<(), StartError> {
     };
 
     tracing::info!(signal, "ending; a second signal ends at once");
+    running.audit.record(Action::Ended { signal: signal.to_string() });
     systemd::stopping();
     health.set_draining();
     if running.end(Instant::now() + DRAIN_DEADLINE) == Drained::CutOff {
@@ -99,15 +106,21 @@ fn start(plan: Plan, logging: Logging, seat: AdminSeat, source: &SourceSlot) -> 
 
     let authority = Authority::open(&data_dir.tls(), SystemTime::now())?;
     let certificates = Certificates::start(authority).map_err(StartError::Thread)?;
-    let mut doors =
-        Doors::new(&plan, sockets, certificates, seat).map_err(|problems| StartError::Request(Refused(problems)))?;
+    let counters = Arc::<Counters>::default();
+    let mut doors = Doors::new(&plan, sockets, certificates, seat, Arc::clone(&counters))
+        .map_err(|problems| StartError::Request(Refused(problems)))?;
     doors.open_admin(&plan).map_err(StartError::Thread)?;
 
     let traces = Collector::default();
     let spans = traces.set(plan.traces.as_ref()).map_err(StartError::Thread)?;
     let listeners = plan.listeners.iter().map(|listener| doors.frontend_listener(listener));
     let listeners = listeners.collect::<Result<_, _>>().map_err(StartError::Thread)?;
-    let broker = Broker::start(Parts { plan: &plan, state_dir: &data_dir.partitions(), listeners, spans })?;
+    let gate = GateSeat::start(&plan, &counters).map_err(StartError::Thread)?;
+    let (audit, state_dir) =
+        (Audit::open(&data_dir.audit(), plan.audit).map_err(StartError::Thread)?, data_dir.partitions());
+    let parts =
+        Parts { plan: &plan, state_dir: &state_dir, listeners, spans, gate: gate.gate(), denials: audit.sink() };
+    let broker = Broker::start(parts)?;
 
     let results = SelfCheckResults::default();
     let shown = Shown::default();
@@ -115,19 +128,27 @@ fn start(plan: Plan, logging: Logging, seat: AdminSeat, source: &SourceSlot) -> 
         &broker,
         &doors,
         &plan,
-        admin_source::Rest { self_check: results.clone(), shown: shown.clone(), traces: traces.clone(), restarts },
+        admin_source::Rest {
+            self_check: results.clone(),
+            shown: shown.clone(),
+            traces: traces.clone(),
+            audit: audit.recorder(),
+            authentication: counters,
+            restarts,
+        },
     ));
     let surroundings =
         Surroundings { door: broker.door(), slots: SlotTable::even(plan.partitions.get()), traces: traces.clone() };
     let self_tracing = plan.traces.and_then(|traces| traces.self_tracing);
     let self_check =
         SelfCheck::start(plan.self_check, self_tracing, surroundings, results).map_err(StartError::Thread)?;
-    Ok(Running { plan, broker, doors, logging, traces, self_check, shown, data_dir })
+    Ok(Running { plan, broker, doors, gate, audit, logging, traces, self_check, shown, data_dir })
 }
 
 /// Says who can reach the broker.
 fn log_reach(running: &Running) {
-    let reaches = running.doors.addresses().into_iter().map(|(name, address)| doors::log_listening(&name, address));
+    let addresses = running.doors.addresses().into_iter();
+    let reaches = addresses.map(|(name, address)| reach::log_listening(running.plan(), &name, address));
     // Every listener is told of.
     if reaches.filter(|reach| *reach == Reach::Network).count() == 0 {
         tracing::info!("ready, on loopback only: no other machine can connect");

@@ -2,10 +2,12 @@
 
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
-use auth::{EnhancedMethods, Policy};
+use auth::authentication::Gate;
+use auth::{DenialSink, Policy};
 use backend::{Backend, BackendView, SessionQuery};
 use config::{ClientLimits, MemoryProfile, Plan, QueueStrategy};
 use frontend::{
@@ -27,6 +29,10 @@ pub(super) struct Parts<'a> {
     pub(super) state_dir: &'a Path,
     pub(super) listeners: Vec<Listener>,
     pub(super) spans: Option<SpanSink>,
+    /// Where it is found out who clients are.
+    pub(super) gate: Gate,
+    /// Who is told what they are denied.
+    pub(super) denials: DenialSink,
 }
 
 /// The frontend and the backend of this process.
@@ -76,7 +82,7 @@ pub(super) enum Drained {
 impl Broker {
     /// Starts the backend, waits until its state is complete, then starts the frontend on the listeners.
     pub(super) fn start(parts: Parts<'_>) -> Result<Self, BrokerError> {
-        let Parts { plan, state_dir, listeners, spans } = parts;
+        let Parts { plan, state_dir, listeners, spans, gate, denials } = parts;
         // Messages are nobody else's to read.
         let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(state_dir);
         made.map_err(|source| BrokerError::StateDirectory { dir: state_dir.to_owned(), source })?;
@@ -103,8 +109,8 @@ impl Broker {
                 partitions: Box::new(backend.counters()),
             },
             spans,
-            policy: Policy::open(),
-            methods: EnhancedMethods::default(),
+            gate,
+            denials: Some(denials),
             answers,
             partitions,
         })?;
@@ -124,6 +130,13 @@ impl Broker {
 
     pub(super) fn set_limits(&self, clients: &ClientLimits) {
         self.frontend.set_limits(&limits(clients));
+    }
+
+    /// Has listeners guarded by other policies, and their clients looked at anew. Returns when that is done.
+    pub(super) fn set_policies(&self, policies: Vec<(Arc<str>, Arc<Policy>)>) {
+        if !policies.is_empty() {
+            self.frontend.set_policies(policies);
+        }
     }
 
     pub(super) fn set_memory(&self, memory: MemoryProfile) {

@@ -1,4 +1,4 @@
-//! The open listeners: their sockets and certificates, and how they change while the broker runs.
+//! The open listeners: their sockets, certificates and guards, and how they change while the broker runs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -6,11 +6,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use auth::authentication::Counters;
 use config::{Change, Listener, Plan, Problem, Setting};
 use identity::{Certificates, Prepared, ServerTls};
 
 use super::admin_seat::AdminSeat;
 use super::broker::Broker;
+use super::order::{Order, is_same};
+use super::reach;
+use crate::access::{Ground, Guards};
 use crate::certificates;
 use crate::sockets::{ADMIN, Socket, Sockets, Wanted, Way, ways};
 
@@ -20,11 +24,20 @@ pub(super) struct Doors {
     pub(super) admin: AdminSeat,
     sockets: Sockets,
     secured: BTreeMap<String, ServerTls>,
+    guards: Guards,
+    ground: Ground,
 }
 
 /// What a change of listeners needs, all of it at hand: nothing can fail any more.
 pub(super) struct Ready {
+    guards: Guards,
     prepared: Vec<(String, Prepared)>,
+    moves: Moves,
+}
+
+/// What opens and closes.
+#[derive(Default)]
+pub(super) struct Moves {
     opening: Vec<(Wanted, Opening)>,
     /// Not yet closed.
     closing: BTreeSet<String>,
@@ -37,18 +50,23 @@ enum Opening {
 }
 
 impl Doors {
-    /// The listeners of `plan` on their sockets, with certificates published.
+    /// The listeners of `plan` on their sockets, with guards, and with certificates published.
     ///
     /// # Errors
-    /// Every certificate that cannot be had.
+    /// Every guard that cannot be, every certificate that cannot be had.
     pub(super) fn new(
         plan: &Plan,
         sockets: Sockets,
         certificates: Certificates,
         admin: AdminSeat,
+        counters: Arc<Counters>,
     ) -> Result<Self, Vec<Problem>> {
-        let mut doors = Self { certificates, admin, sockets, secured: BTreeMap::new() };
-        let prepared = doors.prepare(plan.listeners.iter())?;
+        let ground = Ground::new(&certificates, counters);
+        let guards = Guards::default();
+        let mut doors = Self { certificates, admin, sockets, secured: BTreeMap::new(), guards, ground };
+        let guards = doors.guards(plan)?;
+        let prepared = doors.prepare(plan.listeners.iter(), &guards)?;
+        doors.guards = guards;
         doors.publish(prepared);
         Ok(doors)
     }
@@ -63,15 +81,16 @@ impl Doors {
     /// # Errors
     /// The system has no file descriptor left.
     pub(super) fn frontend_listener(&self, listener: &Listener) -> io::Result<frontend::Listener> {
-        let socket = match self.sockets.get(&listener.name) {
-            Some(socket) => socket.listener()?,
-            None => return Err(io::ErrorKind::NotFound.into()),
+        let (Some(socket), Some(policy)) = (self.sockets.get(&listener.name), self.guards.policy(&listener.name))
+        else {
+            return Err(io::ErrorKind::NotFound.into());
         };
         // A port whose TLS goes keeps its certificate until all is switched.
         let tls = listener.tls.as_ref().and_then(|_| self.secured.get(&listener.name)).cloned();
         Ok(frontend::Listener {
             name: listener.name.as_str().into(),
-            socket,
+            socket: socket.listener()?,
+            policy: policy.clone(),
             protocol: frontend::Protocol {
                 framing: match listener.protocol {
                     config::Protocol::Mqtt => frontend::Framing::Mqtt,
@@ -98,8 +117,8 @@ impl Doors {
     /// they are opened again.
     ///
     /// # Errors
-    /// Certificates that cannot be had, addresses that cannot be bound. Listeners that could not be opened again are named,
-    /// too, and are closed.
+    /// Guards that cannot be, certificates that cannot be had, addresses that cannot be bound. Listeners that could not be
+    /// opened again are named, too, and are closed.
     pub(super) fn ready(
         &mut self,
         broker: &Broker,
@@ -107,27 +126,28 @@ impl Doors {
         new: &Plan,
         change: &Change,
     ) -> Result<Ready, Vec<Problem>> {
-        let prepared = self.prepare(change.listeners_added.iter().chain(&change.certificates))?;
+        let guards = self.guards(new)?;
+        let prepared = self.prepare(self.to_prepare(new, change, &guards), &guards)?;
         let (closing, wanted) = moves(old, new, change);
         let ways = ways(&self.sockets, &closing, &wanted);
-        let mut ready = Ready { prepared, opening: Vec::new(), closing: closing.into_iter().collect() };
+        let mut moves = Moves { opening: Vec::new(), closing: closing.into_iter().collect() };
         let mut problems = Vec::new();
         let mut after = Vec::new();
         for (wanted, way) in wanted.into_iter().zip(ways) {
             match way {
                 Way::Bind => match Socket::bind(&wanted) {
-                    Ok(socket) => ready.opening.push((wanted, Opening::New(socket))),
+                    Ok(socket) => moves.opening.push((wanted, Opening::New(socket))),
                     Err(error) => problems.push(error.problem()),
                 },
-                Way::Take(from) => ready.opening.push((wanted, Opening::Taken(from))),
+                Way::Take(from) => moves.opening.push((wanted, Opening::Taken(from))),
                 Way::BindAfter(closing) => after.push((wanted, closing)),
             }
         }
         if !problems.is_empty() {
             return Err(problems);
         }
-        self.make_way(broker, old, after, &mut ready)?;
-        Ok(ready)
+        self.make_way(broker, old, after, &mut moves)?;
+        Ok(Ready { guards, prepared, moves })
     }
 
     fn make_way(
@@ -135,7 +155,7 @@ impl Doors {
         broker: &Broker,
         old: &Plan,
         after: Vec<(Wanted, Vec<String>)>,
-        ready: &mut Ready,
+        moves: &mut Moves,
     ) -> Result<(), Vec<Problem>> {
         let mut closed: Vec<Wanted> = Vec::new();
         for (wanted, in_the_way) in after {
@@ -143,12 +163,12 @@ impl Doors {
                 if let Some(socket) = self.close(&name, broker) {
                     closed.push(Wanted { name: name.clone(), address: socket.address });
                 }
-                ready.closing.remove(&name);
+                moves.closing.remove(&name);
             }
             match Socket::bind(&wanted) {
-                Ok(socket) => ready.opening.push((wanted, Opening::New(socket))),
+                Ok(socket) => moves.opening.push((wanted, Opening::New(socket))),
                 Err(error) => {
-                    ready.opening.clear();
+                    moves.opening.clear();
                     let again = self.open_again(broker, old, closed);
                     return Err([error.problem()].into_iter().chain(again).collect());
                 }
@@ -172,16 +192,32 @@ impl Doors {
         problems
     }
 
-    /// Shows the new certificates. What stays open goes on with its own.
-    pub(super) fn show_certificates(&mut self, ready: &mut Ready) {
-        let prepared = std::mem::take(&mut ready.prepared);
-        self.publish(prepared);
+    /// Shows the new certificates, and has the ports that stay guarded by the new rules.
+    ///
+    /// In which order, see [`Order`].
+    pub(super) fn guard(&mut self, broker: &Broker, change: &Change, ready: Ready) -> Moves {
+        let Ready { guards, prepared, moves } = ready;
+        let (before, after): (Vec<_>, Vec<_>) = prepared.into_iter().partition(|(name, _)| {
+            Order::of(&self.guards.verifier(name), &guards.verifier(name)) == Order::HandshakeFirst
+        });
+        self.publish(before);
+        self.guards = guards;
+        let stay = change.policies.iter().filter(|listener| !moves.closing.contains(&listener.name));
+        let policies = stay.filter_map(|listener| {
+            let policy = self.guards.policy(&listener.name)?;
+            let address = self.sockets.get(&listener.name)?.address;
+            reach::log_dangers(listener, address);
+            Some((Arc::from(listener.name.as_str()), policy.clone()))
+        });
+        broker.set_policies(policies.collect());
+        self.publish(after);
+        moves
     }
 
     /// Opens and closes. A listener that changes is closed before it is opened; one that only goes is closed last. Returns
     /// what could not be opened.
-    pub(super) fn switch(&mut self, broker: &Broker, new: &Plan, ready: Ready) -> Vec<Problem> {
-        let Ready { prepared: _, opening, mut closing } = ready;
+    pub(super) fn switch(&mut self, broker: &Broker, new: &Plan, moves: Moves) -> Vec<Problem> {
+        let Moves { opening, mut closing } = moves;
         let mut taken = BTreeMap::new();
         for (wanted, opening) in &opening {
             let from = match opening {
@@ -205,9 +241,7 @@ impl Doors {
                 let address = socket.address;
                 self.sockets.insert(wanted.name.clone(), socket);
                 match self.open(broker, new, &wanted.name) {
-                    Ok(()) => {
-                        log_listening(&wanted.name, address);
-                    }
+                    Ok(()) => drop(reach::log_listening(new, &wanted.name, address)),
                     Err(problem) => problems.push(problem),
                 }
             }
@@ -241,16 +275,40 @@ impl Doors {
         Some(socket)
     }
 
+    /// The guards of a plan, with what stays of those that there are.
+    fn guards(&self, plan: &Plan) -> Result<Guards, Vec<Problem>> {
+        Guards::compile(plan, Some(&self.guards), &self.ground).map_err(|mut problems| {
+            problems.extend(certificates::problems(plan, SystemTime::now()));
+            problems
+        })
+    }
+
+    /// The listeners that need a TLS configuration: those that open, those with another certificate, and those whose clients'
+    /// certificates are judged by somebody else.
+    fn to_prepare<'a>(&self, new: &'a Plan, change: &'a Change, guards: &Guards) -> Vec<&'a Listener> {
+        let named = change.listeners_added.iter().chain(&change.certificates);
+        let mut all: BTreeMap<&str, &Listener> = named.map(|listener| (listener.name.as_str(), listener)).collect();
+        for listener in &new.listeners {
+            if !is_same(&self.guards.verifier(&listener.name), &guards.verifier(&listener.name)) {
+                all.insert(&listener.name, listener);
+            }
+        }
+        all.into_values().collect()
+    }
+
     fn prepare<'a>(
         &self,
-        listeners: impl Iterator<Item = &'a Listener>,
+        listeners: impl IntoIterator<Item = &'a Listener>,
+        guards: &Guards,
     ) -> Result<Vec<(String, Prepared)>, Vec<Problem>> {
         let now = SystemTime::now();
         let (mut prepared, mut problems) = (Vec::new(), Vec::new());
         for listener in listeners {
             let Some(source) = certificates::source(listener) else { continue };
             let protocol = certificates::application_protocol(listener);
-            let made = source.and_then(|source| self.certificates.prepare(&listener.name, protocol, source, now));
+            let clients = guards.verifier(&listener.name);
+            let made =
+                source.and_then(|source| self.certificates.prepare(&listener.name, protocol, source, clients, now));
             match made {
                 Ok(made) => prepared.push((listener.name.clone(), made)),
                 Err(error) => problems.push(certificates::problem(listener, &error)),
@@ -287,30 +345,6 @@ impl Doors {
             stays
         });
     }
-}
-
-/// Who can connect to a listener.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reach {
-    ThisMachine,
-    Network,
-}
-
-/// Tells that a listener is open, and to whom.
-pub(super) fn log_listening(listener: &str, address: SocketAddr) -> Reach {
-    tracing::info!(listener, %address, "listening");
-    if address.ip().is_loopback() {
-        return Reach::ThisMachine;
-    }
-    // Where the admin endpoint is open to the network, it asks for a token.
-    if listener != ADMIN {
-        tracing::warn!(
-            listener,
-            %address,
-            "open to the network without authentication: whoever reaches this address may read and write everything"
-        );
-    }
-    Reach::Network
 }
 
 /// Names of listeners that close, and addresses of those that open, the admin endpoint among them.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 use config::{Change, Host, Plan, Problem};
 
 use super::running::Running;
+use crate::audit::{Action, Asker};
 use crate::configuration::{Configuration, Told};
 use crate::reading::{Reading, Refused};
 use crate::sources::{Look, Watch};
@@ -32,6 +33,15 @@ enum Occasion {
     Asked,
     /// It was seen to have changed, or is tried again.
     Noticed,
+}
+
+impl Occasion {
+    fn asker(self) -> Asker {
+        match self {
+            Self::Asked => Asker::Signal,
+            Self::Noticed => Asker::Files,
+        }
+    }
 }
 
 impl Reload {
@@ -73,7 +83,7 @@ impl Reload {
         self.retry_at = None;
         match plan {
             Ok(plan) => self.apply(plan, running, occasion),
-            Err(Refused(problems)) => self.reject(problems, occasion),
+            Err(Refused(problems)) => self.reject(problems, running, occasion),
         }
     }
 
@@ -99,18 +109,20 @@ impl Reload {
                     opened = ?names(&change.listeners_added),
                     closed = ?change.listeners_removed,
                     certificates = ?names(&change.certificates),
+                    policies = ?names(&change.policies),
                     settings = ?change.settings,
                     "the changed configuration is applied"
                 );
+                running.audit.record(Action::ConfigurationApplied { by: occasion.asker(), changes: words(&change) });
             }
             Err(problems) => {
                 self.retry_at = Some(Instant::now() + RETRY_AFTER);
-                self.reject(problems, occasion);
+                self.reject(problems, running, occasion);
             }
         }
     }
 
-    fn reject(&self, problems: Vec<Problem>, occasion: Occasion) {
+    fn reject(&self, problems: Vec<Problem>, running: &Running, occasion: Occasion) {
         let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
         let told = match occasion {
             Occasion::Asked => {
@@ -120,16 +132,32 @@ impl Reload {
             Occasion::Noticed => self.configuration.rejected(problems.clone()),
         };
         if told == Told::New {
-            for problem in problems {
+            for problem in &problems {
                 tracing::error!(problem, "the changed configuration is refused, the one before stays in effect");
             }
+            running.audit.record(Action::ConfigurationRefused { by: occasion.asker(), problems });
         }
     }
 }
 
 fn is_nothing(change: &Change) -> bool {
-    let Change { listeners_removed, listeners_added, certificates, settings, waits_for_restart: _ } = change;
-    listeners_removed.is_empty() && listeners_added.is_empty() && certificates.is_empty() && settings.is_empty()
+    let Change { listeners_removed, listeners_added, certificates, policies, settings, waits_for_restart: _ } = change;
+    listeners_removed.is_empty()
+        && listeners_added.is_empty()
+        && certificates.is_empty()
+        && policies.is_empty()
+        && settings.is_empty()
+}
+
+/// What a change does, in words.
+fn words(change: &Change) -> Vec<String> {
+    let named = |what: &str, name: &String| format!("{what} {name}");
+    let closed = change.listeners_removed.iter().map(|name| named("closed listener", name));
+    let opened = change.listeners_added.iter().map(|listener| named("opened listener", &listener.name));
+    let certificates = change.certificates.iter().map(|listener| named("TLS of listener", &listener.name));
+    let policies = change.policies.iter().map(|listener| named("access to listener", &listener.name));
+    let settings = change.settings.iter().map(|setting| format!("setting {setting:?}"));
+    closed.chain(opened).chain(certificates).chain(policies).chain(settings).collect()
 }
 
 fn tell_gone(problems: &[String]) {

@@ -6,7 +6,9 @@ use config::{Change, Plan, Problem, Setting};
 
 use super::broker::{Broker, Drained};
 use super::doors::Doors;
+use super::gate_seat::GateSeat;
 use super::shown::Shown;
+use crate::audit::Audit;
 use crate::configuration::Configuration;
 use crate::data_dir::{DataDir, DataDirError};
 use crate::logging::Logging;
@@ -18,6 +20,8 @@ pub(super) struct Running {
     pub(super) plan: Plan,
     pub(super) broker: Broker,
     pub(super) doors: Doors,
+    pub(super) gate: GateSeat,
+    pub(super) audit: Audit,
     pub(super) logging: Logging,
     pub(super) traces: Collector,
     pub(super) self_check: SelfCheck,
@@ -31,27 +35,27 @@ impl Running {
         &self.plan
     }
 
-    /// Becomes what `new` says, by `change` from what runs. Whatever can go wrong is tried first: certificates are made ready and
-    /// sockets bound before anything is changed.
+    /// Becomes what `new` says, by `change` from what runs. Whatever can go wrong is tried first: guards and certificates are
+    /// made ready and sockets bound before anything is changed.
     ///
-    /// Then, in this order: certificates are shown; limits, memory, intervals, self-check and traces are set, so that clients of
+    /// Then, in this order: certificates are shown and ports guarded by the new rules; limits, memory, intervals, self-check and traces are set, so that clients of
     /// new listeners get the new ones; listeners are opened and closed; the log level.
     ///
     /// # Errors
     /// Why it stays as it was.
     pub(super) fn apply(&mut self, new: Plan, change: &Change) -> Result<(), Vec<Problem>> {
-        let mut ready = match self.doors.ready(&self.broker, &self.plan, &new, change) {
+        let ready = match self.doors.ready(&self.broker, &self.plan, &new, change) {
             Ok(ready) => ready,
             Err(problems) => {
                 self.keep_only_open_listeners();
                 return Err(problems);
             }
         };
-        self.doors.show_certificates(&mut ready);
+        let moves = self.doors.guard(&self.broker, change, ready);
         for setting in &change.settings {
             self.set(*setting, &new);
         }
-        let problems = self.doors.switch(&self.broker, &new, ready);
+        let problems = self.doors.switch(&self.broker, &new, moves);
         self.plan = new.under(&self.plan);
         self.keep_only_open_listeners();
         match problems.is_empty() {
@@ -75,6 +79,8 @@ impl Running {
                 }
                 Err(error) => tracing::error!(%error, "traces stay as they were: the system gives no thread"),
             },
+            Setting::FailedLogins => self.gate.set(new),
+            Setting::Audit => self.audit.set(new.audit),
             // Another address is a change of listeners.
             Setting::Admin => self.doors.admin.set_token(new.admin.as_ref().and_then(|admin| admin.token.clone())),
         }
@@ -115,10 +121,12 @@ impl Running {
 
     /// Says goodbye to clients and ends every part, broker first.
     pub(super) fn end(self, deadline: Instant) -> Drained {
-        let Self { broker, doors, self_check, data_dir, .. } = self;
+        let Self { broker, doors, gate, self_check, data_dir, audit, .. } = self;
         self_check.stop();
         let drained = broker.drain(deadline);
+        drop(gate);
         doors.end();
+        audit.stop();
         if let Err(error) = data_dir.withdraw_listeners() {
             tracing::warn!(%error, "other programs still find where the broker listened");
         }

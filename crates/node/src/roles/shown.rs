@@ -55,5 +55,7 @@ fn status(listener: &Listener, address: SocketAddr) -> ListenerStatus {
             Some(Tls::Automatic(_)) => TlsMode::Automatic,
             Some(Tls::Manual(_)) => TlsMode::Manual,
         },
+        authentication: listener.authentication.clone(),
+        authorization: listener.authorization.clone(),
     }
 }

@@ -1,10 +1,14 @@
 //! Changes of a running broker: which listeners are open afterwards, and who stays connected.
 
+mod guarded;
+
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use auth::authentication::Counters;
 use config::{Change, Given, Host, Input, Plan, Problem, Request};
 use identity::{Authority, Certificates};
 use partition::SlotTable;
@@ -12,9 +16,11 @@ use partition::SlotTable;
 use super::admin_seat::AdminSeat;
 use super::broker::{Broker, Drained, Parts};
 use super::doors::Doors;
+use super::gate_seat::GateSeat;
 use super::running::Running;
 use super::shown::Shown;
 use crate::admin::AdminSettings;
+use crate::audit::Audit;
 use crate::data_dir::DataDir;
 use crate::logging::Logging;
 use crate::self_check::{SelfCheck, SelfCheckResults, Surroundings};
@@ -47,17 +53,24 @@ fn start(plan: Plan) -> Running {
     let sockets = Socket::bind_all(&Wanted::of(&plan)).unwrap();
     let authority = Authority::open(&data_dir.tls(), SystemTime::now()).unwrap();
     let seat = AdminSeat::new(AdminSettings::default());
-    let mut doors = Doors::new(&plan, sockets, Certificates::start(authority).unwrap(), seat).unwrap();
+    let counters = Arc::<Counters>::default();
+    let certificates = Certificates::start(authority).unwrap();
+    let mut doors = Doors::new(&plan, sockets, certificates, seat, Arc::clone(&counters)).unwrap();
     doors.open_admin(&plan).unwrap();
     let listeners = plan.listeners.iter().map(|listener| doors.frontend_listener(listener).unwrap()).collect();
     let state_dir = data_dir.partitions();
-    let broker = Broker::start(Parts { plan: &plan, state_dir: &state_dir, listeners, spans: None }).unwrap();
+    let gate = GateSeat::start(&plan, &counters).unwrap();
+    let audit = Audit::open(&data_dir.audit(), plan.audit).unwrap();
+    let (state_dir, denials) = (&*state_dir, audit.sink());
+    let parts = Parts { plan: &plan, state_dir, listeners, spans: None, gate: gate.gate(), denials };
+    let broker = Broker::start(parts).unwrap();
     let traces = Collector::default();
     let slots = SlotTable::even(plan.partitions.get());
     let surroundings = Surroundings { door: broker.door(), slots, traces: traces.clone() };
     let self_check = SelfCheck::start(None, None, surroundings, SelfCheckResults::default()).unwrap();
     let logging = Logging::start(plan.log_level);
-    let running = Running { plan, broker, doors, logging, traces, self_check, shown: Shown::default(), data_dir };
+    let shown = Shown::default();
+    let running = Running { plan, broker, doors, gate, audit, logging, traces, self_check, shown, data_dir };
     running.announce().unwrap();
     running
 }

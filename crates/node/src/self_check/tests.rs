@@ -1,9 +1,10 @@
 //! Rounds against a frontend and a backend in this process.
 
 use std::num::NonZeroU16;
+use std::sync::Arc;
 use std::time::Duration;
 
-use auth::{EnhancedMethods, Policy};
+use auth::authentication::{Counters, Gate, GateSettings, GateThread};
 use backend::{Backend, Durability};
 use frontend::{Frontend, Limits, PartitionLink, SysSettings};
 use link::mailbox;
@@ -24,6 +25,7 @@ struct Broker {
     frontend: Frontend,
     backend: Backend,
     traces: Collector,
+    _gate: GateThread,
     _dir: tempfile::TempDir,
 }
 
@@ -42,6 +44,7 @@ impl Broker {
         let traces = Collector::default();
         let settings = config::Traces { cache_bytes: 1 << 20, channel_capacity: 1000, self_tracing: None };
         let spans = traces.set(Some(&settings)).unwrap();
+        let (gate, gate_thread) = Gate::start(&GateSettings::default(), &Arc::new(Counters::default())).unwrap();
         let frontend = Frontend::start(frontend::Settings {
             listeners: Vec::new(),
             limits: Limits {
@@ -57,12 +60,12 @@ impl Broker {
             back_pressure_bytes: 1 << 20,
             sys: SysSettings { interval: None, version: String::new(), partitions: Box::new(backend.counters()) },
             spans,
-            policy: Policy::open(),
-            methods: EnhancedMethods::default(),
+            gate,
+            denials: None,
             answers,
             partitions: backend.links().map(|(inbox, routes)| PartitionLink { inbox, routes }).collect(),
         });
-        Self { frontend: frontend.unwrap(), backend, traces, _dir: dir }
+        Self { frontend: frontend.unwrap(), backend, traces, _gate: gate_thread, _dir: dir }
     }
 
     fn rounds(&self) -> Rounds {

@@ -4,7 +4,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroU16;
 use std::sync::Arc;
 
-use auth::{EnhancedMethod, EnhancedMethods, Policy};
+use auth::Policy;
+use auth::authentication::{Counters, Gate, GateSettings, GateThread, Methods};
 use backend::{Backend, Durability};
 use frontend::{Framing, Frontend, Limits, Listener, PartitionLink, Protocol, Settings, SysSettings};
 use link::mailbox;
@@ -12,12 +13,15 @@ use link::mailbox;
 pub struct Broker {
     pub address: SocketAddr,
     running: Option<(Frontend, Backend)>,
+    _gate: GateThread,
     _dir: tempfile::TempDir,
 }
 
 impl Broker {
-    /// One worker, two partitions, these methods of enhanced authentication.
-    pub fn start(methods: Vec<Arc<dyn EnhancedMethod>>) -> Self {
+    /// One worker, two partitions, these authentication methods.
+    pub fn start(methods: Option<Arc<Methods>>) -> Self {
+        let (gate, gate_thread) =
+            Gate::start(&GateSettings::default(), &Arc::new(Counters::default())).expect("a gate");
         let dir = tempfile::tempdir().expect("a directory");
         let (sender, answers) = mailbox::channel();
         let backend = Backend::start(backend::Settings {
@@ -36,6 +40,7 @@ impl Broker {
                 name: "mqtt".into(),
                 socket,
                 protocol: Protocol { framing: Framing::Mqtt, tls: None },
+                policy: Arc::new(Policy::new(methods, None)),
             }],
             limits: Limits {
                 session_expiry: u32::MAX,
@@ -50,12 +55,12 @@ impl Broker {
             back_pressure_bytes: 48 << 20,
             sys: SysSettings { interval: None, version: String::new(), partitions: Box::new(backend.counters()) },
             spans: None,
-            policy: Policy::open(),
-            methods: EnhancedMethods::new(methods),
+            gate,
+            denials: None,
             answers: vec![answers],
             partitions: backend.links().map(|(inbox, routes)| PartitionLink { inbox, routes }).collect(),
         });
-        Self { address, running: Some((frontend.expect("a frontend"), backend)), _dir: dir }
+        Self { address, running: Some((frontend.expect("a frontend"), backend)), _gate: gate_thread, _dir: dir }
     }
 }
 

@@ -23,7 +23,7 @@ fn subscribe(filters: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
 /// The exchange is counted once, whatever order its packets come in.
 #[test]
 fn a_pubrel_before_its_pubrec_ends_the_connection() {
-    let broker = Broker::start(Vec::new());
+    let broker = Broker::start(None);
     for _ in 0..20 {
         let mut socket = connected(&broker, "early");
         // Retained, so that PUBREC waits for a partition.
@@ -38,7 +38,7 @@ fn a_pubrel_before_its_pubrec_ends_the_connection() {
 /// More QoS 0 publishes wait for a partition than a request has numbers.
 #[test]
 fn a_flood_of_retained_qos_0_mixes_with_requests() {
-    let broker = Broker::start(Vec::new());
+    let broker = Broker::start(None);
     let mut socket = connected(&broker, "flood");
     let publish = packet(0x31, b"\x00\x01t\x00x");
     for _ in 0..5 {
@@ -54,7 +54,7 @@ fn a_flood_of_retained_qos_0_mixes_with_requests() {
 /// Each filter makes a command with the client id in it, at each partition.
 #[test]
 fn a_long_client_id_and_many_filters_are_refused_for_their_product() {
-    let broker = Broker::start(Vec::new());
+    let broker = Broker::start(None);
     let mut socket = connected(&broker, &"c".repeat(65_535));
     socket.send(&subscribe((0..1000).map(|n| format!("{n}/#").into_bytes())));
     let (kind, body) = socket.packet();
@@ -66,7 +66,7 @@ fn a_long_client_id_and_many_filters_are_refused_for_their_product() {
 
 #[test]
 fn more_filters_than_a_request_has_parts_end_the_connection() {
-    let broker = Broker::start(Vec::new());
+    let broker = Broker::start(None);
     let mut socket = connected(&broker, "many");
     socket.send(&subscribe((0..65_536).map(|_| b"f".to_vec())));
     let (kind, body) = socket.packet();
@@ -78,7 +78,7 @@ fn more_filters_than_a_request_has_parts_end_the_connection() {
 /// MQTT-3.1.2-24: a client that takes no more than 20 bytes gets no longer answer.
 #[test]
 fn an_answer_longer_than_the_client_takes_is_not_sent() {
-    let broker = Broker::start(Vec::new());
+    let broker = Broker::start(None);
     let mut socket = Socket::open(&broker);
     socket.send(&connect("s", b"\x27\x00\x00\x00\x14"));
     assert_eq!(socket.packet().0, CONNACK);
@@ -91,7 +91,7 @@ fn an_answer_longer_than_the_client_takes_is_not_sent() {
 /// What is unread when the server closes does not take its last packet away.
 #[test]
 fn the_reason_arrives_although_the_client_goes_on_sending() {
-    let broker = Broker::start(Vec::new());
+    let broker = Broker::start(None);
     for _ in 0..20 {
         let mut socket = connected(&broker, "stubborn");
         let mut bytes = packet(0x30, b"\x00\x01#\x00");

@@ -81,6 +81,13 @@ impl Socket {
 
 pub fn packet(first: u8, body: &[u8]) -> Vec<u8> {
     let mut bytes = vec![first];
+    bytes.extend(with_length(body));
+    bytes
+}
+
+/// Behind its length as a variable byte integer.
+pub fn with_length(body: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
     let mut len = body.len();
     while len >= 0x80 {
         bytes.push(len as u8 | 0x80);
@@ -101,8 +108,7 @@ pub fn field(bytes: &[u8]) -> Vec<u8> {
 /// A CONNECT of version 5, clean, without keep alive.
 pub fn connect(client_id: &str, properties: &[u8]) -> Vec<u8> {
     let mut body = b"\x00\x04MQTT\x05\x02\x00\x00".to_vec();
-    body.push(properties.len() as u8);
-    body.extend_from_slice(properties);
+    body.extend(with_length(properties));
     body.extend(field(client_id.as_bytes()));
     packet(CONNECT, &body)
 }

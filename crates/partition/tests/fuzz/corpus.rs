@@ -47,7 +47,7 @@ pub fn states() -> Vec<State> {
         .flat_map(|state| Frames::new(&state.next))
         .map(|frame| frame.unwrap().bytes[4] & 0x7f)
         .collect();
-    assert!(kinds.iter().copied().eq(1..=19), "every kind of command is there: {kinds:?}");
+    assert!(kinds.iter().copied().eq(1..=20), "every kind of command is there: {kinds:?}");
     life.states
 }
 
@@ -152,6 +152,9 @@ impl Cluster {
         let (registered, registered_at, options) = (u64::MAX, 9, options(0));
         let read = ReadRetained { client_id, epoch, filter, options, reader, registered, registered_at, after: "c/17" };
         self.run(home, &[Command::ReadRetained(read)]);
+        let list = ListSubscriptions { owner: owner(0), tag: Tag(6), client_id, epoch, after: None };
+        let rest = ListSubscriptions { after: Some(1), ..list.clone() };
+        self.run(home, &[Command::ListSubscriptions(list), Command::ListSubscriptions(rest)]);
     }
 
     fn open(&mut self, n: usize, clean_start: bool) {

@@ -167,6 +167,20 @@ fn mqtt_3_10_4_2_and_3_after_an_unsubscribe_only_what_was_queued_is_delivered() 
 }
 
 #[test]
+fn what_was_queued_outlives_its_subscription_and_its_connection() {
+    let mut machine = Machine::new(0, 1);
+    let client = subscriber(&mut machine, 1, QoS::AtLeastOnce);
+    for payload in ["1", "2", "3"] {
+        machine.publish("t", payload, QoS::AtLeastOnce);
+    }
+    machine.run(&client.unsubscribe("t"));
+    machine.run(&client.close(false));
+    let again = machine.connect("sub", 7, PERSISTENT);
+    let replies = machine.attach(&again, 10);
+    assert_eq!(machine.delivered(&replies), ["1!", "2", "3"]);
+}
+
+#[test]
 fn mqtt_3_8_3_3_and_3_3_4_3_options_reach_the_delivery() {
     let mut machine = Machine::new(0, 1);
     let client = machine.connect("sub", 1, PERSISTENT);

@@ -179,6 +179,17 @@ fn reads_of_retained_messages() {
 }
 
 #[test]
+fn lists_of_subscriptions() {
+    let list = |after| {
+        let (owner, tag, client_id, epoch) = (OWNER, Tag(6), "c", EPOCH);
+        Command::ListSubscriptions(ListSubscriptions { owner, tag, client_id, epoch, after })
+    };
+    let fields = format!("{OWNER_BYTES} 06000000 0100 63 {EPOCH_BYTES}");
+    check(&list(None), 20 | 0x80, &format!("{fields} 00"));
+    check(&list(Some(0x0708)), 20 | 0x80, &format!("{fields} 01 08070000"));
+}
+
+#[test]
 fn publishes_by_their_origin() {
     let publish = |reply, origin, scope, message| Command::Publish(Publish { reply, origin, scope, message });
     let once = ExactlyOnce { packet_id: PacketId::new(7).unwrap(), epoch: EPOCH };

@@ -215,6 +215,12 @@ impl Client {
         Command::Unsubscribe(Unsubscribe { owner, tag: Tag(3), client_id: &self.id, epoch, filter })
     }
 
+    /// The first page of what it is subscribed to.
+    pub fn list(&self) -> Command<'_> {
+        let Self { owner, epoch, .. } = *self;
+        Command::ListSubscriptions(ListSubscriptions { owner, tag: Tag(7), client_id: &self.id, epoch, after: None })
+    }
+
     pub fn acknowledge(&self, session: SessionSlot, entry: u64, step: Step) -> Command<'_> {
         Command::Acknowledge(Acknowledge { session, epoch: self.epoch, entry, step })
     }

@@ -7,6 +7,7 @@ mod exactly_once;
 mod formats;
 mod harness;
 mod limits;
+mod listing;
 mod model;
 mod partitions;
 mod random;

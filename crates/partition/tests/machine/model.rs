@@ -292,6 +292,18 @@ impl World {
         assert_eq!(seen[client], expected);
     }
 
+    /// Who is connected is told what it is subscribed to.
+    fn list(&mut self) {
+        let connected = self.sessions.iter().zip(&self.clients).filter(|(session, _)| session.connected);
+        for (session, client) in connected {
+            let replies = self.machine.replies(&client.list());
+            let [Reply::Subscriptions { filters, more: None, .. }] = &replies[..] else { panic!("{replies:?}") };
+            let mut filters: Vec<_> = filters.iter().map(|filter| &**filter).collect();
+            filters.sort_unstable();
+            assert_eq!(filters, session.filters.keys().copied().collect::<Vec<_>>());
+        }
+    }
+
     /// Everybody comes back and acknowledges everything: nothing may be left.
     fn drain(&mut self) {
         for client in 0..3 {
@@ -319,6 +331,7 @@ proptest! {
         let mut world = World::new(limits);
         for op in &ops {
             world.step(op);
+            world.list();
             let owed: usize = world.sessions.iter().map(|session| session.owed.len()).sum();
             prop_assert_eq!(world.machine.partition.counters().queued, owed as u64);
         }

@@ -64,6 +64,7 @@ pub enum Op {
         client: usize,
         topic: usize,
     },
+    List(usize),
     Pass(u64),
     FrontendGone,
 }
@@ -111,6 +112,7 @@ pub fn ops(len: usize) -> impl Strategy<Value = Vec<Op>> {
         1 => (client(), 1..4_u16).prop_map(|(client, packet_id)| Op::Release { client, packet_id }),
         8 => (any::<Index>(), any::<bool>()).prop_map(|(which, received)| Op::Acknowledge { which, received }),
         1 => (client(), topic()).prop_map(|(client, topic)| Op::Redeliver { client, topic }),
+        1 => client().prop_map(Op::List),
         2 => (0..50_u64).prop_map(Op::Pass),
         1 => Just(Op::FrontendGone),
     ];
@@ -177,6 +179,11 @@ impl Driver {
                     scope: Scope::Everyone,
                     message: message(TOPICS[*topic], "again", QoS::AtLeastOnce),
                 }));
+            }
+            Op::List(client) => {
+                if let Some(connection) = self.connected[*client].clone() {
+                    self.run(&connection.list());
+                }
             }
             Op::Pass(seconds) => {
                 self.machine.pass(*seconds);

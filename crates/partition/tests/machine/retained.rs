@@ -109,6 +109,59 @@ fn a_read_ends_when_its_subscription_has() {
     assert_eq!((read.len(), steps), (256, 2));
 }
 
+/// The next step of a read into a queue, as the partition asks for it.
+fn step_of(effects: &[Effect]) -> Box<[u8]> {
+    let Some(Effect::Send { to: PartitionId(0), command }) = effects.last() else { panic!("{effects:?}") };
+    command.clone()
+}
+
+#[test]
+fn a_read_into_a_queue_ends_when_its_subscription_has() {
+    let mut machine = Machine::new(0, 1);
+    for n in 0..600 {
+        retain(&mut machine, &format!("a/{n:03}"), "m", QoS::AtLeastOnce);
+    }
+    let client = machine.connect("c", 1, PERSISTENT);
+    let step = step_of(&machine.apply(&client.subscribe("a/+", options(QoS::AtLeastOnce))));
+    machine.apply(&client.unsubscribe("a/+"));
+    assert_eq!(machine.apply_frames(&step, true), []);
+    assert_eq!(machine.partition.counters().queued, 256, "what has been read stays in the queue");
+    let mut owed = Effects::new();
+    machine.partition.resume(&mut owed);
+    assert!(owed.is_empty(), "{owed:?}");
+
+    // A new subscription reads everything, once; the step of the old one is not its own.
+    let first = machine.apply(&client.subscribe("a/+", options(QoS::AtLeastOnce)));
+    assert_eq!(machine.apply_frames(&step, true), []);
+    let second = machine.apply_frames(&step_of(&first), true);
+    assert_eq!(machine.apply_frames(&step_of(&second), true), []);
+    assert_eq!(machine.partition.counters().queued, 256 + 600);
+}
+
+#[test]
+fn a_read_ends_when_its_session_has() {
+    let mut machine = Machine::new(0, 1);
+    for n in 0..300 {
+        retain(&mut machine, &format!("a/{n:03}"), "m", QoS::AtLeastOnce);
+    }
+    let (passing, lasting) = (machine.connect("passing", 1, 0), machine.connect("lasting", 2, PERSISTENT));
+    let first = machine.subscribe(&passing, "a/+", options(QoS::AtLeastOnce));
+    let step = step_of(&machine.apply(&lasting.subscribe("a/+", options(QoS::AtLeastOnce))));
+    // Both begin anew, with the same subscription and no wish for retained messages.
+    let no_retained = SubscriptionOptions { retain_handling: RetainHandling::DoNotSend, ..options(QoS::AtLeastOnce) };
+    for (client, expiry) in [(&passing, 0), (&lasting, PERSISTENT)] {
+        let mut again = Client::new(&client.id, 10 + client.owner.slot);
+        let opened = machine.open(&again, true, expiry);
+        (again.epoch, again.kind) = (opened.epoch, opened.kind);
+        machine.run(&again.touch(PartitionSet(1)));
+        machine.subscribe(&again, "a/+", no_retained);
+    }
+    let (read, steps) = read_all(&mut machine, first);
+    assert_eq!((read.len(), steps), (256, 2));
+    assert_eq!(machine.apply_frames(&step, true), []);
+    assert_eq!(machine.partition.counters().queued, 0);
+}
+
 #[test]
 fn a_persistent_session_reads_into_its_queue_over_several_entries_and_restarts() {
     let mut machine = Machine::new(0, 1);

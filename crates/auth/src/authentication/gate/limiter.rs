@@ -63,6 +63,14 @@ impl Limiter {
         Self { settings, young: HashMap::new(), old: HashMap::new() }
     }
 
+    pub fn set(&mut self, settings: LimiterSettings) {
+        if settings.tries == 0 {
+            self.young.clear();
+            self.old.clear();
+        }
+        self.settings = settings;
+    }
+
     pub fn is_limited(&mut self, address: IpAddr, now: Instant) -> bool {
         let address = network(address);
         let account = self.young.get(&address).or_else(|| self.old.get(&address));

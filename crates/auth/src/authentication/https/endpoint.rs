@@ -37,6 +37,10 @@ impl Endpoint {
         let uri: Uri = text.parse().map_err(|_| EndpointError::Unreadable(text.to_owned()))?;
         let host = uri.host().filter(|host| !host.is_empty());
         let host = host.ok_or_else(|| EndpointError::Unreadable(text.to_owned()))?;
+        // What stands behind the host must be a number.
+        if uri.authority().is_some_and(|authority| authority.as_str() != host) && uri.port_u16().is_none() {
+            return Err(EndpointError::Unreadable(text.to_owned()));
+        }
         match uri.scheme_str() {
             Some("https") => {}
             Some("http") if schemes == Schemes::HttpOnLoopback && is_loopback(host) => {}
@@ -89,6 +93,10 @@ mod tests {
             ("https:///path", [false, false]),
             ("/path", [false, false]),
             ("", [false, false]),
+            ("https://host:port/x", [false, false]),
+            ("https://host:/x", [false, false]),
+            ("https://[::1]/x", [true, true]),
+            ("https://host:99999/x", [false, false]),
             ("https://user:secret@host/", [false, false]),
         ] {
             assert_eq!(both.map(|schemes| Endpoint::parse(text, schemes).is_ok()), expected, "{text}");

@@ -16,7 +16,7 @@ const MOST_LANES: u32 = 16;
 const SALT: usize = 16;
 
 /// A hash that can be checked, within bounds.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub(super) struct Hash(PasswordHash);
 
 /// Why a text is no hash that can be used.

@@ -77,6 +77,19 @@ impl UserPassword {
         }
     }
 
+    /// Whether a user of one of `old` has the same password here.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn still_knows<'m>(&self, old: impl Iterator<Item = &'m Self>, username: &str) -> Result<Accepted, String> {
+        let user = self.users.get(username).ok_or("there is no such user any more")?;
+        let mut before = old.filter_map(|method| method.users.get(username));
+        if !before.any(|before| before.hash == user.hash) {
+            return Err("the password has changed".to_owned());
+        }
+        Ok(accepted(username, user))
+    }
+
     /// Always the same for one name, as for a user.
     fn stranger(&self, username: &str) -> &Hash {
         let at = self.recent.number(username) % self.strangers.len() as u64;
@@ -85,10 +98,14 @@ impl UserPassword {
 }
 
 fn accept(username: &str, user: &User) -> Judgement {
-    Judgement::Accept(Accepted {
+    Judgement::Accept(accepted(username, user))
+}
+
+fn accepted(username: &str, user: &User) -> Accepted {
+    Accepted {
         username: Some(username.into()),
         attributes: user.attributes.clone(),
         expires: None,
         by: MethodKind::UserPassword,
-    })
+    }
 }

@@ -66,7 +66,11 @@ impl X509 {
         }
     }
 
-    fn accepted(&self, chain: &[CertificateDer<'_>], now: SystemTime) -> Result<Accepted, String> {
+    /// Who has these certificates.
+    ///
+    /// # Errors
+    /// Why they are refused.
+    pub fn accepted(&self, chain: &[CertificateDer<'_>], now: SystemTime) -> Result<Accepted, String> {
         let subjects = self.trust.path(chain, now)?;
         let own = subjects.first().and_then(Option::as_ref).ok_or("its subject cannot be read")?;
         let mut names = own.common_names();

@@ -1,4 +1,4 @@
-//! What the tests are made of.
+//! What the tests are made of, beside what they share with the black-box tests.
 
 mod asking;
 mod pki;
@@ -9,6 +9,10 @@ pub use asking::{
     accepted, anyone, compiled, counters, denied, judge, judge_at, not_found_out, seconds_from, with_chain,
     with_enhanced, with_password,
 };
-pub use pki::{Issued, Made, authority, file, intermediate, issued, list, server_identity};
-pub use server::{Answered, Seen, Server, reachable, refused_endpoint};
-pub use tokens::{Signer, audience_claims, now_seconds, pod_claims};
+pub use causeway_tests::https_server::{Answered, Seen, Server, refused_endpoint};
+pub use causeway_tests::pki::TestAuthority;
+pub use causeway_tests::pki::client::{Issued, ListEnd};
+pub use causeway_tests::token::{Signer, audience_claims, now_seconds, pod_claims};
+pub use pki::{authority, file, issued, list, server_identity};
+pub use server::{reachable, trusted};
+pub use tokens::keys_of;

@@ -1,19 +1,23 @@
-//! Every field of both resources: changing it changes the plan, or is refused, or is kept and explained.
+//! Every field of the resources: changing it changes the plan, or is refused, or is kept and explained.
+
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{HOST, text};
-use crate::resource::{BROKER, LISTENER};
+use super::{HOST, guards, text};
+use crate::resource::{AUTHENTICATION, AUTHORIZATION, BROKER, LISTENER};
 use crate::schema::{Shape, Standing};
 use crate::{Input, Plan, Problems};
 
 /// What comes of changing a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outcome {
+pub(super) enum Outcome {
     /// The plan is another.
     Changed,
     /// Only what is explained is another, with a note on where the field takes effect.
     Kept,
+    /// The plan is another, and what is explained has a note on where the field takes effect.
+    Carried,
     /// Only what is explained is another: all values mean the same here.
     Explained,
     /// It is a problem that names the field.
@@ -22,10 +26,10 @@ enum Outcome {
     Ignored,
 }
 
-use Outcome::{Changed, Explained, Ignored, Kept, Refused};
+pub(super) use Outcome::{Carried, Changed, Explained, Ignored, Kept, Refused};
 
 /// The field, what it is changed to, and what comes of it.
-type Row = (&'static str, Value, Outcome);
+pub(super) type Row = (&'static str, Value, Outcome);
 
 const BUILT_IN: &str = "azure-iot-operations-aio-certificate-issuer";
 
@@ -48,6 +52,7 @@ fn broker() -> Value {
             "clients": {
                 "maxSessionExpirySeconds": 100, "maxMessageExpirySeconds": 100, "maxPacketSizeBytes": 1000,
                 "maxReceiveMaximum": 10, "maxKeepAliveSeconds": 60, "receiveMaximum": 10, "topicAliasMaximum": 10,
+                "failedLoginsPerAddress": 5,
                 "subscriberQueueLimit": {"length": 10, "strategy": "DropOldest"}
             },
             "durability": "Async",
@@ -69,7 +74,8 @@ fn broker() -> Value {
                 "selfTracing": {"mode": "Enabled", "intervalSeconds": 30}
             },
             "sysTopics": {"intervalSeconds": 10},
-            "admin": {"host": "127.0.0.1", "tokenSecretRef": "token-1"}
+            "admin": {"host": "127.0.0.1", "tokenSecretRef": "token-1"},
+            "audit": {"mode": "Enabled", "maxSize": "1Mi", "maxFiles": 3}
         }
     })
 }
@@ -90,6 +96,7 @@ fn broker_rows() -> Vec<Row> {
         ("advanced.clients.maxKeepAliveSeconds", json!(61), Changed),
         ("advanced.clients.receiveMaximum", json!(11), Changed),
         ("advanced.clients.topicAliasMaximum", json!(0), Changed),
+        ("advanced.clients.failedLoginsPerAddress", json!(0), Changed),
         ("advanced.clients.subscriberQueueLimit.length", json!(11), Changed),
         ("advanced.clients.subscriberQueueLimit.strategy", json!("None"), Changed),
         ("advanced.durability", json!("Fsync"), Changed),
@@ -112,6 +119,9 @@ fn broker_rows() -> Vec<Row> {
         ("diagnostics.sysTopics.intervalSeconds", json!(0), Changed),
         ("diagnostics.admin.host", json!("0.0.0.0"), Changed),
         ("diagnostics.admin.tokenSecretRef", json!("token-2"), Changed),
+        ("diagnostics.audit.mode", json!("Disabled"), Changed),
+        ("diagnostics.audit.maxSize", json!("2Mi"), Changed),
+        ("diagnostics.audit.maxFiles", json!(4), Changed),
         ("highPriorityMessagesBackpressureHandling", json!("Accept"), Refused),
         ("persistence", json!({"maxSize": "10G"}), Refused),
         ("provisioningState", json!("Succeeded"), Ignored),
@@ -160,6 +170,8 @@ fn listener() -> Value {
             {
                 "port": 8883,
                 "protocol": "Mqtt",
+                "authenticationRef": "one",
+                "authorizationRef": "one",
                 "tls": {
                     "mode": "Automatic",
                     "certManagerCertificateSpec": {
@@ -183,8 +195,8 @@ fn listener_rows() -> Vec<Row> {
         ("ports[0].port", json!(8000), Changed),
         ("ports[1].nodePort", json!(30002), Changed),
         ("ports[0].protocol", json!("WebSockets"), Changed),
-        ("ports[0].authenticationRef", json!("default"), Refused),
-        ("ports[0].authorizationRef", json!("default"), Refused),
+        ("ports[0].authenticationRef", json!("two"), Changed),
+        ("ports[0].authorizationRef", json!("two"), Changed),
         ("ports[2].tls.mode", json!("Manual"), Refused),
         ("ports[0].tls.certManagerCertificateSpec.issuerRef.group", json!("example.com"), Refused),
         ("ports[0].tls.certManagerCertificateSpec.issuerRef.kind", json!("ClusterIssuer"), Explained),
@@ -216,17 +228,9 @@ fn set(document: &mut Value, path: &str, value: Value) {
     *node = value;
 }
 
-const OBJECTS: &str = "\
-apiVersion: v1
-kind: List
-items:
-- {apiVersion: v1, kind: Secret, metadata: {name: token-1}, stringData: {token: 0123456789abcdef-1}}
-- {apiVersion: v1, kind: Secret, metadata: {name: token-2}, stringData: {token: 0123456789abcdef-2}}
-- {apiVersion: v1, kind: Secret, metadata: {name: pem-1}, stringData: &pem {tls.crt: '-----BEGIN CERTIFICATE-----', tls.key: '-----BEGIN PRIVATE KEY-----'}}
-- {apiVersion: v1, kind: Secret, metadata: {name: pem-2}, stringData: *pem}
-";
+const OBJECTS: &str = include_str!("objects.yaml");
 
-fn check(kind: &str, spec: &Value) -> Result<Plan, Problems> {
+pub(super) fn check(kind: &str, spec: &Value) -> Result<Plan, Problems> {
     let resource = json!({
         "apiVersion": "mqttbroker.iotoperations.azure.com/v1", "kind": kind, "metadata": {"name": "default"}, "spec": spec
     });
@@ -236,10 +240,14 @@ fn check(kind: &str, spec: &Value) -> Result<Plan, Problems> {
 
 /// The plan without what is only told.
 fn silent(plan: &Plan) -> Plan {
-    Plan { notices: Vec::new(), values: Vec::new(), ..plan.clone() }
+    let mut plan = Plan { notices: Vec::new(), values: Vec::new(), ..plan.clone() };
+    let nowhere = || crate::Place::new(String::new(), (String::new(), 0), BTreeMap::new());
+    plan.authentications.values_mut().for_each(|authentication| authentication.place = nowhere());
+    plan.authorizations.values_mut().for_each(|authorization| authorization.place = nowhere());
+    plan
 }
 
-fn assert_outcome(kind: &str, base: &Value, (path, value, outcome): Row) {
+pub(super) fn assert_outcome(kind: &str, base: &Value, (path, value, outcome): Row) {
     let before = check(kind, base).unwrap_or_else(|problems| panic!("{problems}"));
     let mut changed = base.clone();
     set(&mut changed, path, value.clone());
@@ -255,11 +263,17 @@ fn assert_outcome(kind: &str, base: &Value, (path, value, outcome): Row) {
         return;
     }
     let after = after.unwrap_or_else(|problems| panic!("{path}: {problems}"));
-    assert_eq!(silent(&before) != silent(&after), outcome == Changed, "{path}: whether the plan is another");
+    assert_eq!(
+        silent(&before) != silent(&after),
+        matches!(outcome, Changed | Carried),
+        "{path}: whether the plan is another"
+    );
     assert_eq!(before.values != after.values, outcome != Ignored, "{path}: whether another value is explained");
-    if outcome == Kept {
-        let name = format!("{kind} {path}");
-        let told = after.values.iter().find(|told| told.path == name).unwrap_or_else(|| panic!("{name}"));
+    if matches!(outcome, Kept | Carried) {
+        let whose = if kind == "Broker" { "" } else { "/default" };
+        let name = format!("{kind}{whose} {path}");
+        let name = if kind == "Broker" { name.as_str() } else { name.trim_end_matches("[0]") };
+        let told = after.values.iter().find(|told| told.path == *name).unwrap_or_else(|| panic!("{name}"));
         assert!(told.note.is_some(), "{path}: explained without a note");
         assert_eq!(told.value, value.as_str().map_or(value.to_string(), str::to_owned), "{path}");
     }
@@ -284,7 +298,9 @@ fn leaves(shape: &Shape, path: &str, found: &mut Vec<(String, Outcome)>) {
     for field in shape.fields() {
         let path = if path.is_empty() { field.name.clone() } else { format!("{path}.{}", field.name) };
         if !field.shape.fields().is_empty() {
-            leaves(&field.shape, &path, found);
+            // In a map, rows have this name.
+            let name = if matches!(field.shape, Shape::Map(_)) { ".NAME" } else { "" };
+            leaves(&field.shape, &format!("{path}{name}"), found);
             continue;
         }
         let outcome = match (&field.refused, field.standing, &field.kept) {
@@ -303,21 +319,24 @@ fn bare(path: &str) -> String {
 
 #[test]
 fn no_field_is_without_a_row_and_each_row_says_what_the_schema_says() {
-    for (shape, rows) in [(&BROKER, broker_rows()), (&LISTENER, listener_rows())] {
+    for (shape, rows) in [
+        (&BROKER, broker_rows()),
+        (&LISTENER, listener_rows()),
+        (&AUTHENTICATION, guards::authentication_rows()),
+        (&AUTHORIZATION, guards::authorization_rows()),
+    ] {
         let mut found = Vec::new();
         leaves(shape, "", &mut found);
         for (path, told) in found {
             let row = rows.iter().find(|(row, _, _)| bare(row) == path || bare(row).starts_with(&format!("{path}.")));
             let (_, _, outcome) = row.unwrap_or_else(|| panic!("{path} has no row"));
-            let agrees = *outcome == told || (told == Changed && matches!(outcome, Refused | Explained));
+            let agrees = *outcome == told
+                || (told == Changed && matches!(outcome, Refused | Explained))
+                || (told == Kept && *outcome == Carried);
             assert!(agrees, "{path}: the schema says {told:?}, the row {outcome:?}");
         }
         for (row, _, _) in &rows {
-            let known = shape.field(row).is_some()
-                || row.contains(".limits.")
-                || row.contains(".requests.")
-                || row.contains(".matchLabels.");
-            assert!(known, "{row} is no field");
+            assert!(shape.field(row).is_some(), "{row} is no field");
         }
     }
 }

@@ -1,6 +1,8 @@
 //! `/api/v1/clients`: who is connected.
 
-use axum::extract::State;
+use std::collections::BTreeMap;
+
+use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
@@ -13,14 +15,22 @@ use super::query::{NoQuery, Query};
 use crate::admin::endpoint::Endpoint;
 use crate::admin::problem::Problem;
 use crate::admin::view::Found;
+use crate::audit::{Action, Asker};
 
 /// A connected client.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Client {
     pub(crate) client_id: String,
-    /// The user name of its CONNECT; null without one.
+    /// The one that its credentials proved; where the listener lets everybody in, the one of its CONNECT. Null without one.
     pub(crate) username: Option<String>,
+    /// What else its credentials proved, by name.
+    pub(crate) attributes: BTreeMap<String, String>,
+    /// The method that let it in: `ServiceAccountToken`, `X509`, `Custom`, `Jwt`, `UserPassword`; null where the listener lets
+    /// everybody in.
+    pub(crate) authenticated_by: Option<&'static str>,
+    /// When its credentials end, and its connection with them unless it renews them, RFC 3339; null where they do not.
+    pub(crate) credentials_expire_at: Option<String>,
     /// The listener it came by, as in the configuration: `default/18883`.
     pub(crate) listener: String,
     /// Its address and port; null for connections from inside the broker.
@@ -80,18 +90,20 @@ pub(super) async fn one(
 
 pub(super) async fn kick(
     State(endpoint): State<Endpoint>,
+    Extension(by): Extension<Asker>,
     ClientId(id): ClientId,
     _: NoQuery,
 ) -> Result<Response, Problem> {
     match endpoint.running()?.view.kick(&id).await? {
         Found::Yes => {
             tracing::info!(client = id, "disconnected through the admin API");
+            endpoint.record(Action::ClientDisconnected { by, client_id: id });
             Ok(StatusCode::NO_CONTENT.into_response())
         }
         Found::No => Err(no_client(&id)),
     }
 }
 
-fn no_client(id: &str) -> Problem {
+pub(super) fn no_client(id: &str) -> Problem {
     Problem::not_found(format!("no client with the identifier {id:?} is connected"))
 }

@@ -11,7 +11,7 @@ use super::json::Json;
 use super::query::NoQuery;
 use crate::admin::condition::{Condition, ReasonCode, Standing, Status};
 use crate::admin::endpoint::Endpoint;
-use crate::admin::moment::rfc3339;
+use crate::moment::rfc3339;
 
 /// The broker's condition.
 #[derive(Debug, Serialize, JsonSchema)]

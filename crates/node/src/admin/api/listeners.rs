@@ -8,9 +8,9 @@ use serde::Serialize;
 use super::json::Json;
 use super::query::NoQuery;
 use crate::admin::endpoint::Endpoint;
-use crate::admin::moment::rfc3339;
 use crate::admin::problem::Problem;
 use crate::admin::source::{Framing, ListenerStatus, TlsMode};
+use crate::moment::rfc3339;
 
 /// The open listeners.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -29,6 +29,10 @@ pub(super) struct Listener {
     protocol: Protocol,
     /// Null without TLS.
     tls: Option<Tls>,
+    /// The BrokerAuthentication that says who is let in; null where everybody is.
+    authentication: Option<String>,
+    /// The BrokerAuthorization that says what they may do; null where that is everything.
+    authorization: Option<String>,
 }
 
 /// What is spoken on a listener.
@@ -65,7 +69,7 @@ pub(super) async fn list(State(endpoint): State<Endpoint>, _: NoQuery) -> Result
 
 impl Listener {
     fn of(listener: ListenerStatus, certificates: &[CertificateStatus]) -> Self {
-        let ListenerStatus { name, address, framing, tls: mode } = listener;
+        let ListenerStatus { name, address, framing, tls: mode, authentication, authorization } = listener;
         let certificate = certificates.iter().find(|certificate| certificate.listener == name);
         let tls = |mode| Some(Tls { mode, not_after: certificate.map(|certificate| rfc3339(certificate.not_after)) });
         Self {
@@ -80,6 +84,8 @@ impl Listener {
                 TlsMode::Manual => tls(Mode::Manual),
             },
             name,
+            authentication,
+            authorization,
         }
     }
 }

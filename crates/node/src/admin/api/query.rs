@@ -54,11 +54,11 @@ fn read<T: DeserializeOwned + JsonSchema>(query: &str) -> Result<T, Problem> {
         .map_err(|error| refused(vec![flaw("", &error.to_string(), "as the document at /api/v1/openapi.json says")]))
 }
 
-fn refused(flaws: Vec<Flaw>) -> Problem {
+pub(super) fn refused(flaws: Vec<Flaw>) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "the query has parameters that are wrong").with(flaws)
 }
 
-fn flaw(name: &str, text: &str, expected: &str) -> Flaw {
+pub(super) fn flaw(name: &str, text: &str, expected: &str) -> Flaw {
     Flaw { place: format!("query parameter {name}"), text: text.to_owned(), expected: expected.to_owned() }
 }
 
@@ -108,6 +108,9 @@ fn value(text: &str, schema: &Value) -> Result<Value, (String, String)> {
             _ => Err((format!("{text:?} is neither"), "true or false".to_owned())),
         },
         _ => {
+            if let Some(allowed) = schema.get("enum").and_then(Value::as_array) {
+                return one_of(text, allowed);
+            }
             let topic = match format_of(schema) {
                 TOPIC_NAME => check_topic_name(text).map_err(|error| (error, A_TOPIC_NAME)),
                 TOPIC_FILTER => check_topic_filter(text).map_err(|error| (error, A_TOPIC_FILTER)),
@@ -116,6 +119,14 @@ fn value(text: &str, schema: &Value) -> Result<Value, (String, String)> {
             topic.map_err(|(error, expected)| (error.to_string(), expected.to_owned()))?;
             Ok(Value::String(text.to_owned()))
         }
+    }
+}
+
+fn one_of(text: &str, allowed: &[Value]) -> Result<Value, (String, String)> {
+    let names: Vec<&str> = allowed.iter().filter_map(Value::as_str).collect();
+    match names.contains(&text) {
+        true => Ok(Value::String(text.to_owned())),
+        false => Err((format!("{text:?} is not"), format!("one of {}", names.join(", ")))),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `/api/v1/retained`: retained messages.
 
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
@@ -14,6 +14,7 @@ use super::query::{NoQuery, Query};
 use crate::admin::endpoint::Endpoint;
 use crate::admin::problem::Problem;
 use crate::admin::view::Found;
+use crate::audit::{Action, Asker};
 
 /// A topic with a retained message.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -96,12 +97,14 @@ pub(super) async fn one(
 
 pub(super) async fn delete(
     State(endpoint): State<Endpoint>,
+    Extension(by): Extension<Asker>,
     Topic(topic): Topic,
     _: NoQuery,
 ) -> Result<Response, Problem> {
     match endpoint.running()?.view.delete_retained(&topic).await? {
         Found::Yes => {
             tracing::info!(topic, "retained message deleted through the admin API");
+            endpoint.record(Action::RetainedDeleted { by, topic });
             Ok(StatusCode::NO_CONTENT.into_response())
         }
         Found::No => Err(nothing_retained(&topic)),

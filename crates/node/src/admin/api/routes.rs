@@ -11,6 +11,7 @@ use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
 
+use super::authorization::{Authorization, AuthorizationQuery};
 use super::clients::{Client, ClientsQuery};
 use super::configuration::Configuration;
 use super::document::{Document, Draft};
@@ -23,7 +24,7 @@ use super::retained::{PayloadQuery, RetainedMessage, RetainedQuery, RetainedTopi
 use super::sessions::{Session, SessionsQuery};
 use super::subscriptions::{Subscription, SubscriptionsQuery};
 use super::traces::{Trace, Traces, TracesQuery, trace_id};
-use super::{clients, configuration, health, listeners, retained, sessions, subscriptions, traces};
+use super::{authorization, clients, configuration, health, listeners, retained, sessions, subscriptions, traces};
 use crate::admin::endpoint::Endpoint;
 use crate::admin::metrics;
 use crate::admin::problem::Problem;
@@ -39,6 +40,7 @@ Causeway's admin endpoint
 /health                the broker's condition and its reasons, as JSON
 /metrics               for Prometheus
 /api/v1/clients        who is connected; DELETE /api/v1/clients/ID disconnects
+/api/v1/clients/ID/authorization  what a client may do, and why
 /api/v1/sessions       what is kept for clients
 /api/v1/subscriptions  who asked for which topics
 /api/v1/retained       retained messages; DELETE /api/v1/retained/TOPIC deletes
@@ -175,6 +177,14 @@ fn connected(routes: &mut Routes) {
             changing(one_client(draft.empty("It is disconnected: in MQTT 5 with reason 0x98, administrative action.")))
         },
         clients::kick,
+    );
+    routes.add(
+        get("/api/v1/clients/{clientId}/authorization"),
+        |draft| {
+            let draft = draft.id("explainAuthorization", "Whether a connected client may do something, and why.");
+            one_client(draft.query::<AuthorizationQuery>().json::<Authorization>("The decision and its ground."))
+        },
+        authorization::explain,
     );
     routes.add(
         get("/api/v1/sessions"),

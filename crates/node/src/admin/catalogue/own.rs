@@ -30,6 +30,12 @@ metrics! { OWN:
     CONFIGURATION_RESTART: Gauge "causeway_configuration_restart_pending" &[], "How many changes wait for the next start of the process.";
     CONFIGURATION_CHANGES: Counter "causeway_configuration_changes_total" &["result"], "Changes of the configuration since the start: `applied` or `rejected`.";
     CONFIGURATION_TAKEN: Gauge "causeway_configuration_last_applied_timestamp_seconds" &[], "When the configuration that runs was taken, in seconds since 1970.";
+    AUTHENTICATION_ACCEPTED: Counter "causeway_authentication_accepted_total" &["method"], "Logins and re-authentications accepted, by the method that accepted.";
+    AUTHENTICATION_REFUSED: Counter "causeway_authentication_refused_total" &["reason"], "Logins and re-authentications refused: `denied` for what was shown, or because nothing was; `unavailable` because it could not be found out; `limited` unseen, because the address failed too often; `busy` unseen, because too many were under way.";
+    AUTHENTICATION_ASKED: Counter "causeway_authentication_requests_total" &["method"], "Requests to the servers that methods ask: the Kubernetes API, key sets, authentication servers.";
+    AUTHENTICATION_UNANSWERED: Counter "causeway_authentication_requests_unanswered_total" &["method"], "Those that brought no answer that can be used.";
+    AUDIT_ENTRIES: Counter "causeway_audit_entries_total" &[], "Entries written to the audit log.";
+    AUDIT_DROPPED: Counter "causeway_audit_dropped_total" &["reason"], "Entries that are missing in the audit log: `busy`, more came at once than may wait; `unwritable`, the file could not be written.";
     CERTIFICATE_EXPIRY: Gauge "causeway_certificate_expiry_timestamp_seconds" CERTIFICATE, "When the certificate of a listener ends, in seconds since 1970.";
     CERTIFICATE_RENEWALS: Counter "causeway_certificate_renewals_total" CERTIFICATE, "Certificates put in use after the first.";
     CERTIFICATE_FAILURES: Counter "causeway_certificate_renewal_failures_total" CERTIFICATE, "Certificates that could not be made or stored.";

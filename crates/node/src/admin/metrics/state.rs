@@ -2,6 +2,8 @@
 
 use std::time::UNIX_EPOCH;
 
+use auth::authentication::{Counted, MethodKind};
+
 use crate::admin::catalogue::own as name;
 use crate::admin::condition::Status;
 use crate::admin::endpoint::Endpoint;
@@ -13,6 +15,11 @@ pub(super) fn write(page: &mut Exposition, endpoint: &Endpoint, source: &AdminSo
     traffic(page, figures);
     queues(page, figures);
     configuration(page, endpoint);
+    authentication(page, &figures.authentication);
+    page.single(&name::AUDIT_ENTRIES, figures.audit.written as f64);
+    let mut dropped = page.metric(&name::AUDIT_DROPPED);
+    dropped.value(&["busy"], figures.audit.crowded_out as f64);
+    dropped.value(&["unwritable"], figures.audit.unwritable as f64);
     certificates(page, source);
     let self_check = source.self_check.report();
     page.single(&name::SELF_CHECK_ROUNDS, self_check.rounds as f64);
@@ -78,6 +85,27 @@ fn configuration(page: &mut Exposition, endpoint: &Endpoint) {
     changes.value(&["rejected"], report.rejected as f64);
     if let Some(taken) = report.taken_at {
         page.single(&name::CONFIGURATION_TAKEN, taken.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64());
+    }
+}
+
+fn authentication(page: &mut Exposition, counted: &Counted) {
+    let mut accepted = page.metric(&name::AUTHENTICATION_ACCEPTED);
+    for (method, count) in &counted.accepted {
+        accepted.value(&[method.name()], *count as f64);
+    }
+    let mut refused = page.metric(&name::AUTHENTICATION_REFUSED);
+    let Counted { denied, unavailable, limited, busy, .. } = counted;
+    for (reason, count) in [("denied", denied), ("unavailable", unavailable), ("limited", limited), ("busy", busy)] {
+        refused.value(&[reason], *count as f64);
+    }
+    let asking = |method: MethodKind| !matches!(method, MethodKind::X509 | MethodKind::UserPassword);
+    for (metric, counts) in
+        [(&name::AUTHENTICATION_ASKED, &counted.asked), (&name::AUTHENTICATION_UNANSWERED, &counted.unanswered)]
+    {
+        let mut samples = page.metric(metric);
+        for (method, count) in counts.iter().filter(|(method, _)| asking(*method)) {
+            samples.value(&[method.name()], *count as f64);
+        }
     }
 }
 

@@ -2,6 +2,11 @@
 
 use std::sync::{Arc, Mutex};
 
+use auth::authentication::{Counted, MethodKind};
+use auth::authorization::{
+    Action, Authorization, BrokerResource, DecisionCache, DeniedPublish, Explanation, Principals, Rule, Rules,
+};
+use auth::{Policy, Principal};
 use frontend::{CategoryTotals, Totals};
 use partition::Counters;
 
@@ -12,6 +17,7 @@ use crate::admin::api::{
 };
 use crate::admin::figures::{Cardinality, Place, Pool};
 use crate::admin::view::{Answer, BrokerView, Found, ViewError};
+use crate::audit::AuditCounted;
 
 /// Clients and topics that are hard to write.
 pub(crate) const NAMES: [&str; 12] =
@@ -73,7 +79,10 @@ fn take(names: &Mutex<Vec<String>>, name: &str) -> Found {
 fn client(client_id: String) -> Client {
     Client {
         client_id,
-        username: None,
+        username: Some("ann".to_owned()),
+        attributes: [("site".to_owned(), "north".to_owned())].into(),
+        authenticated_by: Some("Jwt"),
+        credentials_expire_at: Some("2026-01-02T00:00:00Z".to_owned()),
         listener: "default/18883".to_owned(),
         address: Some("127.0.0.1:50000".to_owned()),
         protocol_version: "5.0",
@@ -86,6 +95,21 @@ fn client(client_id: String) -> Client {
         waiting_bytes: 0,
         worker: 1,
     }
+}
+
+/// Everybody may connect, and publish below their own client identifiers.
+fn policy() -> Policy {
+    let rule = Rule {
+        principals: Principals { usernames: vec!["ann".to_owned()], ..Principals::default() },
+        broker: vec![
+            BrokerResource::Connect { client_ids: Vec::new() },
+            BrokerResource::Publish { topics: vec!["{principal.clientId}/#".to_owned()] },
+        ],
+        state_store: Vec::new(),
+    };
+    let rules = Rules { rules: vec![rule] };
+    let rules = Authorization::compile("plant", rules, DecisionCache::Enabled, DeniedPublish::Acknowledge).unwrap();
+    Policy::new(None, Some(Arc::new(rules)))
 }
 
 fn session(client_id: String) -> Session {
@@ -126,6 +150,11 @@ impl BrokerView for Broker {
 
     fn client<'a>(&'a self, id: &'a str) -> Answer<'a, Option<Client>> {
         self.answer(self.clients_with(None).into_iter().find(|other| other == id).map(client))
+    }
+
+    fn explain<'a>(&'a self, id: &'a str, action: Action<'a>) -> Answer<'a, Option<Explanation>> {
+        let client = self.clients_with(None).into_iter().find(|other| other == id);
+        self.answer(client.map(|id| policy().explain(&Principal::declared(&id, Some("ann")), action)))
     }
 
     fn kick<'a>(&'a self, id: &'a str) -> Answer<'a, Found> {
@@ -210,6 +239,16 @@ pub(super) fn figures() -> BrokerFigures {
             Counters { sessions: 7, persistent: 4, connected: 3, persistent_connected: 1, ..Counters::default() },
             Counters { retained: 8, rejected_disk_full: 1, rejected_queue_disk: 2, ..Counters::default() },
         ],
+        authentication: Counted {
+            accepted: MethodKind::ALL.into_iter().zip(30..).collect(),
+            denied: 40,
+            unavailable: 41,
+            limited: 42,
+            busy: 43,
+            asked: MethodKind::ALL.into_iter().zip(50..).collect(),
+            unanswered: MethodKind::ALL.into_iter().zip(60..).collect(),
+        },
+        audit: AuditCounted { written: 70, crowded_out: 71, unwritable: 72, is_failing: false },
         pools: vec![Pool { name: "frontend", used_bytes: 30, bytes: 120 }],
         queue_disk_bytes: 9,
         is_disk_full: false,

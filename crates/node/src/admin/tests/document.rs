@@ -53,7 +53,7 @@ fn every_operation_is_whole() {
     let count = ids.len();
     ids.sort();
     ids.dedup();
-    assert_eq!((ids.len(), count), (19, 19));
+    assert_eq!((ids.len(), count), (20, 20));
 }
 
 #[test]

@@ -8,9 +8,11 @@ use std::time::{Duration, SystemTime};
 use config::{EffectiveValue, Origin, SecretText};
 use identity::CertificateStatus;
 use serde_json::Value;
+use tempfile::TempDir;
 
 use super::broker::{Broker, figures};
 use crate::admin::{Admin, AdminSettings, AdminSource, BrokerFigures, Framing, ListenerStatus, TlsMode};
+use crate::audit::Audit;
 use crate::self_check::SelfCheckResults;
 
 pub(crate) struct Fixture {
@@ -20,6 +22,8 @@ pub(crate) struct Fixture {
     pub(crate) figures: Arc<Mutex<BrokerFigures>>,
     pub(crate) certificates: Arc<Mutex<Vec<CertificateStatus>>>,
     pub(crate) self_check: SelfCheckResults,
+    pub(crate) audit: Audit,
+    pub(crate) folder: TempDir,
 }
 
 /// An answer, its header names in lower case.
@@ -52,6 +56,8 @@ fn start(settings: AdminSettings) -> Fixture {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let address = listener.local_addr().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let bounds = config::Audit { max_bytes: 1 << 20, files: 2 };
     Fixture {
         admin: Admin::start(listener, settings.clone()).unwrap(),
         address,
@@ -59,6 +65,8 @@ fn start(settings: AdminSettings) -> Fixture {
         figures: Arc::new(Mutex::new(figures())),
         certificates: Arc::default(),
         self_check: SelfCheckResults::default(),
+        audit: Audit::open(folder.path(), Some(bounds)).unwrap(),
+        folder,
     }
 }
 
@@ -69,6 +77,7 @@ impl Fixture {
             view: Box::new(broker),
             figures: Box::new(move || figures.lock().unwrap().clone()),
             self_check: self.self_check.clone(),
+            audit: self.audit.recorder(),
             listeners: Box::new(listeners),
             certificates: Box::new(move || certificates.lock().unwrap().clone()),
             effective: Box::new(effective),
@@ -100,6 +109,22 @@ impl Fixture {
 
     pub(super) fn delete(&self, target: &str) -> Answer {
         self.ask("DELETE", target, "Host: localhost\r\n")
+    }
+
+    /// Ends the endpoint and the audit log. Returns what is written there, without the times and the peer's port.
+    pub(super) fn audited(self) -> Vec<Value> {
+        self.admin.stop();
+        self.audit.stop();
+        let text = std::fs::read_to_string(self.folder.path().join("audit.jsonl")).unwrap_or_default();
+        let line = |line: &str| {
+            let mut line: Value = serde_json::from_str(line).unwrap();
+            let fields = line.as_object_mut().unwrap();
+            fields.remove("time").unwrap();
+            let peer = fields.remove("peer").unwrap();
+            assert!(peer.as_str().unwrap().starts_with("127.0.0.1:"), "{peer}");
+            line
+        };
+        text.lines().map(line).collect()
     }
 
     /// What is answered with 200.
@@ -137,7 +162,8 @@ impl Answer {
 fn listeners() -> Vec<ListenerStatus> {
     let listener = |name: &str, port: u16, framing, tls| {
         let address = ([127, 0, 0, 1], port).into();
-        ListenerStatus { name: name.to_owned(), address, framing, tls }
+        let (authentication, authorization) = (Some("people".to_owned()), None);
+        ListenerStatus { name: name.to_owned(), address, framing, tls, authentication, authorization }
     };
     vec![
         listener("default/18883", 18883, Framing::Mqtt, TlsMode::Automatic),

@@ -95,3 +95,11 @@ fn disks_and_certificates_are_told() {
     });
     assert_eq!(reasons(), ["CertificateExpiring"]);
 }
+
+#[test]
+fn an_audit_log_that_cannot_be_written_is_told() {
+    let fixture = running();
+    fixture.figures.lock().unwrap().audit.is_failing = true;
+    let report = fixture.json("/health");
+    assert_eq!((&report["status"], &report["reasonCode"]), (&"Degraded".into(), &"AuditLogFailed".into()));
+}

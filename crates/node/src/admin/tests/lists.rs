@@ -180,7 +180,8 @@ fn listeners_traces_and_configuration_are_shown() {
     let fixture = running();
     let listeners = fixture.json("/api/v1/listeners");
     let tls = json!({ "mode": "Automatic", "notAfter": null });
-    let first = json!({ "name": "default/18883", "address": "127.0.0.1:18883", "protocol": "Mqtt", "tls": tls });
+    let first = json!({ "name": "default/18883", "address": "127.0.0.1:18883", "protocol": "Mqtt", "tls": tls,
+        "authentication": "people", "authorization": null });
     assert_eq!((&listeners["items"][0], &listeners["items"][2]["tls"]), (&first, &Value::Null));
     let setting = json!({ "path": "Broker memoryProfile", "value": "Medium", "origin": "default", "note": null });
     assert_eq!(fixture.json("/api/v1/configuration"), json!({ "items": [setting] }));

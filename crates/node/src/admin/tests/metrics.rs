@@ -221,6 +221,21 @@ fn figures_stand_under_their_labels() {
     }
     assert_eq!(value(&page, "causeway_connections", &[]), 5.0);
     assert_eq!(value(&page, "causeway_disk_publishes_refused_total", &[("reason", "queue_limit")]), 2.0);
+    for (name, labels, expected) in [
+        ("authentication_accepted_total", [("method", "X509")].as_slice(), 31.0),
+        ("authentication_refused_total", &[("reason", "denied")], 40.0),
+        ("authentication_refused_total", &[("reason", "unavailable")], 41.0),
+        ("authentication_refused_total", &[("reason", "limited")], 42.0),
+        ("authentication_refused_total", &[("reason", "busy")], 43.0),
+        ("authentication_requests_total", &[("method", "ServiceAccountToken")], 50.0),
+        ("authentication_requests_unanswered_total", &[("method", "Custom")], 62.0),
+        ("audit_entries_total", &[], 70.0),
+        ("audit_dropped_total", &[("reason", "busy")], 71.0),
+        ("audit_dropped_total", &[("reason", "unwritable")], 72.0),
+    ] {
+        assert_eq!(value(&page, &format!("causeway_{name}"), labels), expected, "{name} {labels:?}");
+    }
+    assert_eq!(page["causeway_authentication_requests_total"].values.len(), 3, "of methods that ask nobody");
     assert_eq!(value(&page, "causeway_health_status", &[("status", "Available")]), 1.0);
     assert_eq!(value(&page, "causeway_health_status", &[("status", "Degraded")]), 0.0);
 }

@@ -6,13 +6,13 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 /// RFC 3339 in UTC, to the second.
-pub(super) fn rfc3339(moment: SystemTime) -> String {
+pub(crate) fn rfc3339(moment: SystemTime) -> String {
     let moment = OffsetDateTime::from(moment);
     text(moment.replace_nanosecond(0).unwrap_or(moment))
 }
 
 /// RFC 3339 in UTC, to the microsecond.
-pub(super) fn rfc3339_micros(moment: SystemTime) -> String {
+pub(crate) fn rfc3339_micros(moment: SystemTime) -> String {
     let moment = OffsetDateTime::from(moment);
     text(moment.replace_nanosecond(moment.microsecond() * 1000).unwrap_or(moment))
 }
