@@ -90,7 +90,8 @@ fn every_path_is_answered_with_what_the_document_has() {
     for (path, item) in document["paths"].as_object().expect("paths") {
         let Some(operation) = item.get("get") else { continue };
         for client_id in ["line-7", "pump"] {
-            let path = path.replace("{clientId}", client_id).replace("{topic}", "demo/hello").replace("{traceId}", &trace);
+            let path =
+                path.replace("{clientId}", client_id).replace("{topic}", "demo/hello").replace("{traceId}", &trace);
             let answer = get(&broker, &path);
             assert_eq!(answer.status, 200, "{path}: {}", answer.body);
             let kind = answer.header("content-type").unwrap_or_else(|| panic!("{path} of no type"));

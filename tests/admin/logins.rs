@@ -33,8 +33,7 @@ pub fn a_server_is_asked(samples: Samples) {
     let resources = Resources::new();
     resources.config_map("server-ca", &[("ca.crt", &server.authority.certificate)]);
     let endpoint = server.endpoint();
-    let method =
-        format!("method: Custom\ncustomSettings:\n  endpoint: {endpoint}\n  caCertConfigMap: server-ca\n");
+    let method = format!("method: Custom\ncustomSettings:\n  endpoint: {endpoint}\n  caCertConfigMap: server-ca\n");
     door::hang(&resources, &[&method], "");
     let broker = quiet(&resources, "");
     still(&broker, samples);

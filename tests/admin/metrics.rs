@@ -141,7 +141,10 @@ scenes! {
 
 /// What nothing from outside can make happen, and why.
 const NOT_FROM_OUTSIDE: &[(&str, &str)] = &[
-    ("aio_broker_authorization_failures", "rules are decided by what the broker holds: there is nothing that could fail"),
+    (
+        "aio_broker_authorization_failures",
+        "rules are decided by what the broker holds: there is nothing that could fail",
+    ),
     (
         "aio_broker_message_delivery_check_total_timeouts",
         "acknowledgement and delivery of a message come from the same broker in one go: none can be let through alone",

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use auth::{Denial, Wanted};
+use mqtt::ReasonCode;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::LazyConfigAcceptor;
@@ -59,6 +61,10 @@ fn serve(worker: &Rc<Worker>, stream: TcpStream, peer: SocketAddr, entrance: &Ar
         tracing::debug!(%peer, %error, "connection lost");
         return;
     }
+    // A handshake costs a signature: not for who has failed too often.
+    if entrance.protocol.tls.is_some() && entrance.policy().methods().is_some() && worker.gate.is_limited(peer.ip()) {
+        return;
+    }
     let handshake = Handshake { worker: Rc::clone(worker), peer, entrance: Arc::clone(entrance) };
     let packet_size = worker.limits().packet_size;
     let Protocol { framing, tls } = &entrance.protocol;
@@ -92,6 +98,28 @@ async fn accept_tls(stream: TcpStream, source: TlsSource) -> io::Result<TlsStrea
     start.into_stream(configuration).await
 }
 
+/// Whether the client was refused for its certificate, or for want of one.
+fn is_about_certificate(error: &io::Error) -> bool {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    matches!(inner, Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented))
+}
+
+impl Worker {
+    /// A failed login, though there was no CONNECT.
+    fn on_certificate_refused(&self, peer: SocketAddr, entrance: &Entrance, error: &io::Error) {
+        self.uncategorized().authentication_deny.add(1);
+        self.gate.refused_in_handshake(peer.ip());
+        self.report(Denial {
+            wanted: Wanted::Authenticate(ReasonCode::NotAuthorized),
+            client_id: "".into(),
+            username: None,
+            listener: Arc::clone(&entrance.name),
+            peer,
+            why: format!("in the TLS handshake: {error}").into(),
+        });
+    }
+}
+
 /// What is to become a connection.
 struct Handshake {
     worker: Rc<Worker>,
@@ -109,7 +137,12 @@ impl Handshake {
         let Self { worker, peer, entrance } = self;
         match timeout(Duration::from_secs(CONNECT_DEADLINE_S), transport).await {
             Ok(Ok(transport)) => spawn(&worker, peer, entrance, transport),
-            Ok(Err(error)) => tracing::info!(%peer, listener = &*entrance.name, %error, "handshake failed"),
+            Ok(Err(error)) => {
+                tracing::info!(%peer, listener = &*entrance.name, %error, "handshake failed");
+                if is_about_certificate(&error) {
+                    worker.on_certificate_refused(peer, &entrance, &error);
+                }
+            }
             Err(_) => {
                 tracing::info!(%peer, listener = &*entrance.name, "handshake not done within {CONNECT_DEADLINE_S} s");
             }

@@ -110,14 +110,25 @@ impl Gate {
         self.0.limiter().set(settings);
     }
 
+    /// Whether an address has failed so often that it is refused unseen; counted if it is.
+    pub fn is_limited(&self, address: IpAddr) -> bool {
+        self.0.is_limited(address)
+    }
+
+    /// Counts a client that was refused before it could send CONNECT, for the certificate in its TLS handshake.
+    pub fn refused_in_handshake(&self, address: IpAddr) {
+        self.0.counters.denied();
+        self.0.limiter().note(address, Outcome::Denied, Instant::now());
+    }
+
     /// Has a client judged; `reply` is called exactly once, at once if the answer is known, else on the gate's thread.
     pub fn submit(&self, request: Request, reply: Reply) {
-        if let Some(refused) = self.0.refused(request.credentials.address) {
+        if let Some(refused) = self.0.refused(&request) {
             return reply.send(refused);
         }
         match self.0.queue.try_send((request, reply)) {
             Ok(()) => {}
-            Err(mpsc::error::TrySendError::Full((_, reply))) => reply.send(self.0.busy()),
+            Err(mpsc::error::TrySendError::Full((request, reply))) => reply.send(self.0.busy(&request)),
             // The gate is closed: the reply says so as it is dropped.
             Err(mpsc::error::TrySendError::Closed(_)) => self.0.counters.unavailable(),
         }
@@ -129,30 +140,34 @@ impl Shared {
         self.limiter.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What an address hears that failed too often.
-    fn refused(&self, address: IpAddr) -> Option<Verdict> {
+    fn is_limited(&self, address: IpAddr) -> bool {
         let limited = self.limiter().is_limited(address, Instant::now());
-        limited.then(|| {
+        if limited {
             self.counters.limited();
             tracing::debug!(%address, "too many failed logins from here: refused unseen");
-            let why = "too many failed logins from this address".to_owned();
-            Verdict::Deny { reason: ReasonCode::ConnectionRateExceeded, why }
-        })
+        }
+        limited
     }
 
-    fn busy(&self) -> Verdict {
+    /// What an address hears that failed too often.
+    fn refused(&self, request: &Request) -> Option<Verdict> {
+        let why = "too many failed logins from this address";
+        let limited = self.is_limited(request.credentials.address);
+        limited.then(|| unseen(request, ReasonCode::ConnectionRateExceeded, why))
+    }
+
+    fn busy(&self, request: &Request) -> Verdict {
         self.counters.busy();
-        let why = "too many clients are being authenticated".to_owned();
-        Verdict::Deny { reason: ReasonCode::ServerBusy, why }
+        unseen(request, ReasonCode::ServerBusy, "too many clients are being authenticated")
     }
 
     /// Judges one client, after those of its address who came before.
     async fn judge(&self, request: &Request) -> Verdict {
         let Request { credentials, purpose, methods } = request;
         let line = self.lines.join(credentials.address);
-        let Some(_place) = line.enter().await else { return self.busy() };
+        let Some(_place) = line.enter().await else { return self.busy(request) };
         // Those before may have failed.
-        if let Some(refused) = self.refused(credentials.address) {
+        if let Some(refused) = self.refused(request) {
             return refused;
         }
         let verdict = methods.judge(credentials, purpose, SystemTime::now()).await;
@@ -175,6 +190,14 @@ impl Shared {
             Verdict::Unavailable { .. } => return self.counters.unavailable(),
         };
         self.limiter().note(address, outcome, Instant::now());
+    }
+}
+
+/// Who comes is sent away; who is there may try again, and does not lose its connection for what others did.
+fn unseen(request: &Request, reason: ReasonCode, why: &str) -> Verdict {
+    match request.purpose {
+        Purpose::Connect => Verdict::Deny { reason, why: why.to_owned() },
+        Purpose::ReAuthenticate { .. } => Verdict::Unavailable { why: why.to_owned() },
     }
 }
 

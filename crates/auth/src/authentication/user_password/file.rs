@@ -73,7 +73,8 @@ impl PasswordFile {
         Ok(joined(&lines))
     }
 
-    /// The text without this user; `None` if there is none.
+    /// The text without this user; `None` if there is none. Never empty: a file without a byte looks like one that is being
+    /// written, or that was lost.
     ///
     /// # Errors
     /// If the text is no such file.
@@ -81,6 +82,9 @@ impl PasswordFile {
         let Found { mut lines, user } = find(text, username)?;
         Ok(user.map(|(at, _)| {
             lines.remove(at);
+            if lines.is_empty() {
+                lines.push("# no users");
+            }
             joined(&lines)
         }))
     }
