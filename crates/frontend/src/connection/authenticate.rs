@@ -105,10 +105,10 @@ impl Connection {
             _ => return Err(Fault::Authentication),
         }
         inbound.renewal = Renewal::Judging;
-        let (by, policy) = (session.grant.borrow().by, self.entrance.policy());
+        let policy = self.entrance.policy();
+        let by = session.grant.borrow().credential.as_ref().map(|credential| credential.by);
         let (Some(by), Some(methods)) = (by, policy.methods()) else {
             // Everybody is let in by now.
-            session.grant.borrow_mut().expires = None;
             return self.tell_renewal(worker, inbound, &session, Renewal::None).map(|()| Flow::Next);
         };
         let credentials = Credentials {
@@ -150,8 +150,8 @@ impl Connection {
 
     /// What the client has proved now holds. True if it has other attributes by it.
     pub(super) fn renew(&self, worker: &Worker, session: &Session, accepted: Accepted) -> bool {
-        let changed = session.current_principal().attributes != accepted.attributes;
-        session.grant.borrow_mut().renew(accepted);
+        let changed = session.grant.borrow().attributes() != accepted.attributes;
+        session.grant.borrow_mut().credential = Some(Box::new(accepted.into()));
         if let Some(at_s) = self.expiry_s(worker) {
             worker.watch(self, at_s);
         }

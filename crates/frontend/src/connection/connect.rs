@@ -72,15 +72,17 @@ impl Connection {
     ) -> Result<Flow, Fault> {
         let Authenticating { connect, policy, assigned } = client;
         let limits = Rc::clone(&inbound.limits);
-        let principal = match &accepted {
+        let mut principal = match &accepted {
             Some(accepted) => accepted.principal(&connect.client_id),
             None => Principal {
                 standing: self.entrance.standing,
                 ..Principal::declared(&connect.client_id, connect.username.as_deref())
             },
         };
+        let grant = Grant::new(policy, &principal, accepted);
+        principal.attributes.clear();
         let mut opening = Opening {
-            grant: Grant::new(policy, &principal, accepted.as_ref()),
+            grant,
             keep_alive: limits.keep_alive(connect.keep_alive),
             session_expiry: session_expiry(&connect, limits.session_expiry),
             assigned,

@@ -52,7 +52,7 @@ impl Connection {
 
     /// Second of the worker in which the client's credential ends, by the system's clock as it is now.
     pub(super) fn expiry_s(&self, worker: &Worker) -> Option<u64> {
-        let end = self.session()?.grant.borrow().expires?;
+        let end = self.session()?.grant.borrow().credential.as_ref()?.ends?;
         Some(worker.now_s() + end.0.saturating_sub(worker.now().0).div_ceil(1000))
     }
 }

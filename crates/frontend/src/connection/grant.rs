@@ -11,53 +11,46 @@ use partition::Timestamp;
 use super::{Connection, Session};
 use crate::worker::Worker;
 
-/// Replaced by a re-authentication, and where another policy guards the port.
+/// Another where another policy guards the port.
 pub(crate) struct Grant {
     pub policy: Arc<Policy>,
     pub rights: Rights,
-    /// What let the client in; `None` on a port that lets everybody in.
-    pub by: Option<MethodKind>,
-    /// When the credential ends.
-    pub expires: Option<Timestamp>,
-    /// Since a re-authentication, in place of those of CONNECT.
-    pub attributes: Option<BTreeMap<Box<str>, Box<str>>>,
+    /// `None` on a port that lets everybody in: most connections hold no more than this.
+    pub credential: Option<Box<Credential>>,
+}
+
+/// What the client has proved, and by what; replaced by a re-authentication.
+pub(crate) struct Credential {
+    pub by: MethodKind,
+    pub ends: Option<Timestamp>,
+    pub attributes: BTreeMap<Box<str>, Box<str>>,
 }
 
 impl Grant {
-    pub fn new(policy: Arc<Policy>, principal: &Principal, accepted: Option<&Accepted>) -> Self {
-        Self {
-            rights: policy.rights(principal),
-            policy,
-            by: accepted.map(|accepted| accepted.by),
-            expires: accepted.and_then(end),
-            attributes: None,
-        }
+    pub fn new(policy: Arc<Policy>, principal: &Principal, accepted: Option<Accepted>) -> Self {
+        let credential = accepted.map(|accepted| Box::new(accepted.into()));
+        Self { rights: policy.rights(principal), policy, credential }
     }
 
-    /// The client has authenticated again.
-    pub fn renew(&mut self, accepted: Accepted) {
-        self.expires = end(&accepted);
-        self.by = Some(accepted.by);
-        self.attributes = Some(accepted.attributes);
+    pub fn attributes(&self) -> BTreeMap<Box<str>, Box<str>> {
+        self.credential.as_ref().map(|credential| credential.attributes.clone()).unwrap_or_default()
     }
 }
 
-fn end(accepted: &Accepted) -> Option<Timestamp> {
-    let since = accepted.expires?.duration_since(UNIX_EPOCH).unwrap_or_default();
-    Some(Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX)))
+impl From<Accepted> for Credential {
+    fn from(accepted: Accepted) -> Self {
+        let ends = accepted.expires.map(|at| {
+            let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+            Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+        });
+        Self { by: accepted.by, ends, attributes: accepted.attributes }
+    }
 }
 
 impl Session {
     /// Who the client is, with the attributes that it has now.
     pub fn current_principal(&self) -> Principal {
-        let attributes = self.grant.borrow().attributes.clone();
-        let Principal { client_id, username, standing, .. } = &self.principal;
-        Principal {
-            client_id: client_id.clone(),
-            username: username.clone(),
-            attributes: attributes.unwrap_or_else(|| self.principal.attributes.clone()),
-            standing: *standing,
-        }
+        Principal { attributes: self.grant.borrow().attributes(), ..self.principal.clone() }
     }
 }
 

@@ -47,7 +47,11 @@ impl Connection {
         before: &Policy,
         policy: &Policy,
     ) -> Result<Admission, Fault> {
-        let by = session.grant.borrow().by;
+        if policy.methods().is_none() {
+            // Nothing that was proved counts any more, its end neither.
+            session.grant.borrow_mut().credential = None;
+        }
+        let by = session.grant.borrow().credential.as_ref().map(|credential| credential.by);
         let (old, new) = match (before.methods(), policy.methods()) {
             (Some(old), Some(new)) if !Arc::ptr_eq(old, new) => (Some(old), new),
             (None, Some(new)) => (None, new),

@@ -52,7 +52,7 @@ pub(crate) struct Opening {
 
 /// A client's session as this connection holds it; what does not change while it does.
 pub(crate) struct Session {
-    /// As of CONNECT.
+    /// Without attributes, which `grant` has.
     pub principal: Principal,
     pub grant: RefCell<Grant>,
     /// The topic of its will.

@@ -5,8 +5,9 @@ use std::collections::BinaryHeap;
 use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use partition::Timestamp;
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 
@@ -127,8 +128,8 @@ impl Worker {
             client_id: session.client_id().to_owned(),
             username: session.principal.username.as_deref().map(str::to_owned),
             attributes: principal.attributes,
-            authenticated_by: grant.by,
-            expires: grant.expires.map(|at| UNIX_EPOCH + Duration::from_millis(at.0)),
+            authenticated_by: grant.credential.as_ref().map(|credential| credential.by),
+            expires: grant.credential.as_ref().and_then(|credential| credential.ends).map(time_of),
             policy: Arc::clone(&grant.policy),
             standing: principal.standing,
             listener: Arc::clone(&connection.entrance.name),
@@ -144,6 +145,10 @@ impl Worker {
             in_flight: outbound.in_flight(),
         }
     }
+}
+
+fn time_of(at: Timestamp) -> SystemTime {
+    UNIX_EPOCH + Duration::from_millis(at.0)
 }
 
 /// The first clients in order, as many as a page may hold.
