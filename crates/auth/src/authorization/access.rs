@@ -1,10 +1,11 @@
 //! What the rules allow one principal: tokens filled in, rules for others left out.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use super::compiled::{CompiledResource, CompiledRules, CompiledTopics, KeyTemplates};
 use super::glob::Glob;
-use super::pattern::TopicPattern;
+use super::pattern::{Levels, TopicPattern};
 use super::rules::StoreAccess;
 use super::topics::Topics;
 use crate::Principal;
@@ -61,10 +62,11 @@ impl Granted {
     }
 }
 
-fn find(granted: &[Granted], text: &str, fits: impl Fn(&TopicPattern) -> bool) -> Option<Source> {
+fn find<'t>(granted: &[Granted], text: &'t str, fits: impl Fn(&TopicPattern, &Levels<'t>) -> bool) -> Option<Source> {
+    let apart = OnceCell::new();
     granted.iter().find_map(|granted| {
-        let own = || granted.own.as_ref().and_then(|own| own.find(text, &fits));
-        let entry = granted.same.find(text, &fits).or_else(own)?;
+        let own = || granted.own.as_ref().and_then(|own| own.find(text, &apart, &fits));
+        let entry = granted.same.find(text, &apart, &fits).or_else(own)?;
         Some(Source { entry, ..granted.source })
     })
 }
@@ -122,18 +124,18 @@ impl Access {
 
     /// What lets it publish to a topic name.
     pub fn publish(&self, topic: &str) -> Option<Source> {
-        find(&self.publish, topic, |pattern| pattern.matches(topic))
+        find(&self.publish, topic, TopicPattern::matches)
     }
 
     /// What lets it subscribe to a filter, `$share/{group}/` understood: one entry has to allow all the filter matches.
     pub fn subscribe(&self, filter: &str) -> Option<Source> {
         let inner = mqtt::Filter::parse(filter).map_or(filter, |parsed| parsed.filter);
-        find(&self.subscribe, inner, |pattern| pattern.covers(inner))
+        find(&self.subscribe, inner, TopicPattern::covers)
     }
 
     /// What lets it have messages of a topic name: a filter it may subscribe to that matches it.
     pub fn receive(&self, topic: &str) -> Option<Source> {
-        find(&self.subscribe, topic, |pattern| pattern.matches(topic))
+        find(&self.subscribe, topic, TopicPattern::matches)
     }
 
     /// What lets it read (`StoreAccess::Read`) or write a key of the state store; for both, one entry has to allow both.

@@ -1,6 +1,7 @@
 //! Topic patterns of rules: compiled once, then filled in for a principal, then compared with topics and filters.
 
 use mqtt::{Filter, TopicError};
+use smallvec::SmallVec;
 
 use super::token::{Piece, Token, UnknownToken, pieces};
 use crate::Principal;
@@ -84,6 +85,13 @@ impl TopicTemplate {
     }
 }
 
+/// The levels of a topic name or filter: taken apart once, compared with many patterns.
+pub(crate) type Levels<'a> = SmallVec<[&'a str; 16]>;
+
+pub(crate) fn levels(text: &str) -> Levels<'_> {
+    text.split('/').collect()
+}
+
 /// A topic of a rule for one principal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TopicPattern(Box<[Level]>);
@@ -103,19 +111,20 @@ impl TopicPattern {
     }
 
     /// Whether a topic name is among what it allows, by the rules of MQTT-4.7.1 and MQTT-4.7.2-1.
-    pub fn matches(&self, topic: &str) -> bool {
+    pub fn matches(&self, topic: &Levels<'_>) -> bool {
         self.contains(topic, |_| false)
     }
 
     /// Whether every topic that `filter` matches is among what it allows. `filter` is without `$share/…`.
-    pub fn covers(&self, filter: &str) -> bool {
+    pub fn covers(&self, filter: &Levels<'_>) -> bool {
         self.contains(filter, |level| level == "+" || level == "#")
     }
 
-    fn contains(&self, asked: &str, is_wildcard: impl Fn(&str) -> bool) -> bool {
-        let mut asked = asked.split('/').peekable();
+    fn contains(&self, asked: &Levels<'_>, is_wildcard: impl Fn(&str) -> bool) -> bool {
+        let reserved_at_all = asked.first().is_some_and(|first| first.starts_with('$'));
+        let mut asked = asked.iter().copied();
         for (depth, level) in self.0.iter().enumerate() {
-            let reserved = depth == 0 && asked.peek().is_some_and(|first| first.starts_with('$'));
+            let reserved = depth == 0 && reserved_at_all;
             match (level, asked.next()) {
                 // `#` also is the level above it: `a/#` contains `a`.
                 (Level::Rest, _) => return !reserved,
@@ -159,7 +168,7 @@ mod tests {
             ("/#", "/", true),
             ("A", "a", false),
         ] {
-            assert_eq!(pattern(allowed).matches(topic), expected, "{allowed} and {topic}");
+            assert_eq!(pattern(allowed).matches(&levels(topic)), expected, "{allowed} and {topic}");
             assert!(!expected || mqtt::matches(allowed, topic), "{allowed} and {topic}");
         }
     }
@@ -182,7 +191,7 @@ mod tests {
             ("a/+/c", "a/b/#", false),
             ("a/b/#", "a/#", false),
         ] {
-            assert_eq!(pattern(allowed).covers(filter), expected, "{allowed} and {filter}");
+            assert_eq!(pattern(allowed).covers(&levels(filter)), expected, "{allowed} and {filter}");
         }
     }
 
@@ -190,11 +199,12 @@ mod tests {
     fn a_token_is_one_literal_level() {
         let template = TopicTemplate::parse("site/{principal.username}/#").unwrap();
         let of = |username| template.fill(&Principal::declared("c", username));
-        assert!(of(Some("u")).unwrap().matches("site/u/x"));
-        assert!(!of(Some("u")).unwrap().matches("site/v/x"));
+        assert!(of(Some("u")).unwrap().matches(&levels("site/u/x")));
+        assert!(!of(Some("u")).unwrap().matches(&levels("site/v/x")));
         for trick in ["#", "+"] {
             let filled = of(Some(trick)).unwrap();
-            assert!(!filled.matches("site/v/x") && !filled.covers("site/+/x") && !filled.covers("site/#"), "{trick}");
+            assert!(!filled.matches(&levels("site/v/x")), "{trick}");
+            assert!(!filled.covers(&levels("site/+/x")) && !filled.covers(&levels("site/#")), "{trick}");
         }
         assert_eq!(of(Some("u/v")), None);
         assert_eq!(of(None), None);

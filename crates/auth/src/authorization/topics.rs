@@ -1,8 +1,9 @@
 //! Topics of one resource of a rule: those without wildcards by name, the others one by one.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 
-use super::pattern::TopicPattern;
+use super::pattern::{Levels, TopicPattern, levels};
 
 /// Which entries there are, by their number in the list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,9 +26,21 @@ impl Topics {
         self.exact.is_empty() && self.patterns.is_empty()
     }
 
-    /// An entry that is `text` or else that `fits`.
-    pub fn find(&self, text: &str, fits: impl Fn(&TopicPattern) -> bool) -> Option<u32> {
-        let by_name = self.exact.get(text).copied();
-        by_name.or_else(|| self.patterns.iter().find(|(pattern, _)| fits(pattern)).map(|(_, entry)| *entry))
+    /// An entry that is `text` or else that fits its levels, which are only taken apart where there is something to compare
+    /// them with.
+    pub fn find<'t>(
+        &self,
+        text: &'t str,
+        apart: &OnceCell<Levels<'t>>,
+        fits: impl Fn(&TopicPattern, &Levels<'t>) -> bool,
+    ) -> Option<u32> {
+        if let Some(entry) = self.exact.get(text) {
+            return Some(*entry);
+        }
+        if self.patterns.is_empty() {
+            return None;
+        }
+        let levels = apart.get_or_init(|| levels(text));
+        self.patterns.iter().find(|(pattern, _)| fits(pattern, levels)).map(|(_, entry)| *entry)
     }
 }
