@@ -9,7 +9,7 @@ use crate::passwords;
 use crate::plant::{self, PASSWORD, connect, supervisor};
 
 /// Every line there is; each must be JSON with a time and an event.
-fn lines(broker: &Broker) -> Vec<Value> {
+pub fn lines(broker: &Broker) -> Vec<Value> {
     let read = |line: &str| -> Value {
         let line: Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
         assert!(line["time"].as_str().is_some_and(|time| time.ends_with('Z')), "{line}");
@@ -23,7 +23,7 @@ fn lines(broker: &Broker) -> Vec<Value> {
 }
 
 /// Waits for a line with all these values.
-fn line(broker: &Broker, values: &[(&str, &str)]) -> Value {
+pub fn line(broker: &Broker, values: &[(&str, &str)]) -> Value {
     let found = |line: &Value| values.iter().all(|(name, value)| line[*name] == *value);
     eventually(&format!("a line {values:?}"), || lines(broker).into_iter().find(found))
 }

@@ -36,6 +36,7 @@ both! {
             ("clerk", "auditor", true),
             ("clerk", "auditor2", false),
             ("supervisor", "auditor", true),
+            ("supervisors", "supervisors", false),
         ] {
             let connect = connect(version, username, client_id);
             if allowed {
@@ -185,6 +186,18 @@ both! {
         pump.quiet();
     }
 
+    /// Nor does the broker say about itself what a client may not read, whatever else is in the packet.
+    fn values_of_the_broker_are_for_those_who_may_read_them(version) {
+        let guarded = plant::ruled(&plant::RULES.replace(r##"topics: ["#"]"##, r##"topics: ["#", "$SYS/#"]"##));
+        let both = || Subscribe::new(Filter::new("public/#", 1)).and(Filter::new("$SYS/broker/version", 1));
+        let mut supervisor = supervisor(&guarded, version);
+        assert_eq!(supervisor.subscribe_with(&both()).codes, [1, 1]);
+        assert_eq!(supervisor.take().topic, "$SYS/broker/version");
+        let mut pump = guarded.admitted(&connect(version, "pump", "pump-1"));
+        assert_eq!(pump.subscribe_with(&both()).codes, [1, denied(version)]);
+        pump.quiet();
+    }
+
     fn a_denied_retained_message_is_not_kept(version) {
         let guarded = plant::guarded();
         let mut supervisor = supervisor(&guarded, version);
@@ -249,6 +262,19 @@ fn a_denied_publish_of_an_old_client_can_end_it() {
         assert_eq!(new.publish(Publish::new("telemetry/valve", "x").qos(qos)), 0x87);
         new.quiet();
     }
+}
+
+/// The setting alone is changed, not the rules.
+#[test]
+fn what_a_denied_publish_comes_to_can_be_changed() {
+    let guarded = plant::guarded();
+    let mut old = guarded.admitted(&connect(Version::V311, "pump", "pump-1"));
+    assert_eq!(old.publish(Publish::new("telemetry/valve", "x").qos(1)), 0);
+    let strict = format!("deniedPublish: Disconnect\n{}", plant::RULES);
+    guarded.apply(|resources| resources.authorization("rules", &strict));
+    old.quiet();
+    old.send_publish(Publish::new("telemetry/valve", "x").qos(1));
+    old.expect_closed();
 }
 
 /// No rules at all: nobody may do anything.

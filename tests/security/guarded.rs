@@ -50,9 +50,14 @@ impl Guarded {
 
     /// With what the resources hold already, and a port that refers to it so.
     pub fn start(resources: Resources, port: Port, references: &str) -> Self {
+        Guarded::with(Settings::new(), resources, port, references)
+    }
+
+    /// As [`Guarded::start`], with further settings.
+    pub fn with(settings: Settings, resources: Resources, port: Port, references: &str) -> Self {
         let tls = if port == Port::Secured { "\n  tls: {mode: Automatic}" } else { "" };
         resources.listener("door", &format!("ports:\n- port: 0\n  {references}{tls}\n"));
-        let broker = Broker::start(Settings::new().mqtt("off").resources(&resources));
+        let broker = Broker::start(settings.mqtt("off").resources(&resources));
         Guarded { broker, resources, port }
     }
 

@@ -179,3 +179,17 @@ fn changed_keys_count_for_who_comes_then() {
     there.quiet();
     assert_eq!(there.publish(Publish::new(&fresh("topic"), "x").qos(1)) & 0x80, 0);
 }
+
+/// A key that has no name is for tokens that name none; it is not tried for every name there is.
+#[test]
+fn a_key_without_a_name_is_for_tokens_without_one() {
+    let signer = Signer::new("ES256", "k1");
+    let mut key = signer.jwk();
+    drop(key.as_object_mut().expect("a key").remove("kid"));
+    let resources = Resources::new();
+    resources.config_map("issuer-keys", &[("jwks.json", &json!({ "keys": [key] }).to_string())]);
+    let guarded = Guarded::by(resources, Port::Plain, &[&method("  jwksConfigMap: issuer-keys\n", "")]);
+    let header = json!({ "alg": "ES256", "typ": "JWT" });
+    guarded.admitted(&shown(&signer.sign_as(&header, &audience_claims()))).quiet();
+    guarded.refused(&shown(&signer.sign(&audience_claims())), 0x87);
+}

@@ -5,7 +5,7 @@ use causeway_tests::pki::TestAuthority;
 use causeway_tests::pki::client::Issued;
 use causeway_tests::users::user;
 use causeway_tests::websocket::WebSocket;
-use causeway_tests::{Broker, Client, Connect, Resources, Settings, Version, both, eventually, tls};
+use causeway_tests::{Broker, Client, Connect, Publish, Resources, Settings, Version, both, eventually, tls};
 
 use crate::guarded::{Guarded, PATIENT, Port, anybody, check_refusal, login};
 use crate::{custom, passwords, x509};
@@ -21,7 +21,12 @@ both! {
     fn without_authentication_everybody_is_let_in(version) {
         let guarded = Guarded::start(Resources::new(), Port::Plain, "protocol: Mqtt");
         guarded.admitted(&anybody(version)).quiet();
-        guarded.admitted(&login(version, "whoever", "whatever")).quiet();
+        let mut whoever = guarded.admitted(&login(version, "whoever", "whatever"));
+        // What is the broker's own is nobody's else.
+        for topic in ["$SYS/broker/uptime", "azedge/dmqtt/selftest/0/1"] {
+            let reason = whoever.publish(Publish::new(topic, "x").qos(1));
+            assert_eq!(reason, if version.is_v5() { 0x87 } else { 0 }, "{topic}");
+        }
     }
 
     fn the_first_that_is_relevant_decides(version) {
@@ -111,6 +116,23 @@ both! {
             (answer.code == 0).then_some(())
         });
     }
+}
+
+/// What could not be found out is nobody's failure: it costs nothing, however often it happens.
+#[test]
+fn a_server_that_cannot_say_makes_nobody_wait() {
+    let scripted = custom::Scripted::start();
+    let resources = Resources::new();
+    let method = custom::method(&resources, &scripted.server);
+    resources.authentication("guard", &[&method]);
+    resources.broker("advanced:\n  clients:\n    failedLoginsPerAddress: 1\n");
+    let guarded = Guarded::start(resources, Port::Plain, "authenticationRef: guard");
+    scripted.answers(500, "");
+    for _ in 0..10 {
+        guarded.refused(&anybody(Version::V5), 0x88);
+    }
+    scripted.answers(200, "{}");
+    guarded.admitted(&anybody(Version::V5)).quiet();
 }
 
 /// Another limit holds at once, or is told to wait for the next start.

@@ -47,6 +47,8 @@ pub const USERS: &[(&str, &[(&str, &str)])] = &[
     ("bob", &[("role", "operator"), ("site", "north/#")]),
     ("eve", &[("role", "operator"), ("site", "+")]),
     ("supervisor", &[]),
+    // No rule is for who is called like the supervisor, and then some.
+    ("supervisors", &[]),
     ("clerk", &[]),
 ];
 

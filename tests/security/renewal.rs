@@ -111,6 +111,22 @@ fn what_is_no_renewal_ends_the_connection() {
     client.expect_disconnect(0x82);
 }
 
+/// The port has ceased to ask: who began with a method may go on with it, and nothing ends any more.
+#[test]
+fn where_nobody_is_asked_any_more_a_renewal_is_for_good() {
+    let (guarded, signer) = tokens();
+    let mut client = guarded.admitted(&jwt::shown(&signer.sign(&ending(audience_claims(), 60))));
+    let expires = |client: &Client| guarded.api(&format!("clients/{}", client.id))["credentialsExpireAt"].clone();
+    assert!(!expires(&client).is_null());
+    guarded.apply(|resources| resources.listener("door", "ports:\n- port: 0\n"));
+    assert_eq!(client.renew("OAUTH2-JWT", "whatever it is"), 0);
+    assert!(expires(&client).is_null());
+    client.quiet();
+    // Nothing was proved by that.
+    guarded.apply(|resources| resources.listener("door", "ports:\n- port: 0\n  authenticationRef: guard\n"));
+    client.expect_disconnect(0x87);
+}
+
 #[test]
 fn a_password_is_not_renewed() {
     let resources = Resources::new();

@@ -1,10 +1,14 @@
 //! X509: client certificates, in the handshake and at CONNECT.
 
+use std::sync::Arc;
+
 use causeway_tests::pki::client::{Issued, ListEnd};
 use causeway_tests::pki::{Pair, TestAuthority};
 use causeway_tests::users::user;
 use causeway_tests::{Broker, Connect, Publish, Resources, Settings, Version, both, mutual_tls, tls};
 use rcgen::{DnType, ExtendedKeyUsagePurpose};
+use rustls::ClientConfig;
+use rustls::client::{Resumption, Tls12Resumption};
 use rustls::version::{TLS12, TLS13};
 use time::Duration;
 
@@ -150,12 +154,18 @@ both! {
         let mut there = guarded.admitted_with(&numbered(3), &anybody(version));
         let mut stays = guarded.admitted_with(&numbered(4), &anybody(version));
         let lost = numbered(3);
-        // Its session must not outlive the change either.
-        let resuming = guarded.with_certificate(&lost);
-        assert_eq!(mutual_tls::refusal(guarded.address(), std::sync::Arc::clone(&resuming)), None);
+        // Its sessions must not outlive the change either: those of tickets, and those that the server remembers.
+        let mut remembered = ClientConfig::clone(&mutual_tls::config(&guarded.broker.ca_file(), &[&TLS12], &lost));
+        remembered.resumption = Resumption::in_memory_sessions(4).tls12_resumption(Tls12Resumption::SessionIdOnly);
+        let resuming = [guarded.with_certificate(&lost), Arc::new(remembered)];
+        for config in &resuming {
+            assert_eq!(mutual_tls::refusal(guarded.address(), Arc::clone(config)), None);
+        }
         // A list that has ended still revokes.
         guarded.apply(|resources| list(resources, &[2, 3], ListEnd::Past));
-        assert!(mutual_tls::refusal(guarded.address(), resuming).is_some(), "resumed under a trust that is gone");
+        for config in resuming {
+            assert!(mutual_tls::refusal(guarded.address(), config).is_some(), "resumed under a trust that is gone");
+        }
         sent_away(&guarded, &lost);
         sent_away(&guarded, &numbered(2));
         guarded.admitted_with(&numbered(1), &anybody(version)).quiet();
@@ -205,6 +215,66 @@ fn attributes_come_from_the_lowest_certificate_that_is_named() {
     let beside = root.issue(&Issued::named("pump-1")).through(&middle);
     let mut client = guarded.admitted_with(&beside, &Connect::fresh(Version::V5));
     assert_eq!(client.publish(Publish::new("groups/middle", "x").qos(1)), 0x87);
+}
+
+/// A common name without a letter is no name: what rules say of names is not for it.
+#[test]
+fn an_empty_common_name_names_nobody() {
+    let root = TestAuthority::new("Root");
+    let resources = Resources::new();
+    trust(&resources, &[&root]);
+    let rules = "rules:\n- principals: {clientIds: [nameless]}\n  brokerResources:\n  - {method: Connect}\n  \
+                 - {method: Publish, topics: [\"devices/{principal.username}\", open]}\n";
+    let guarded = Guarded::ruled(resources, Port::Secured, &[METHOD], rules);
+    let mut client = guarded.admitted_with(&root.issue(&Issued::named("")), &Connect::new(Version::V5, "nameless"));
+    assert_eq!(client.publish(Publish::new("devices/", "x").qos(1)), 0x87);
+    assert!(client.publish(Publish::new("open", "x").qos(1)) < 0x80);
+    assert!(guarded.api("clients/nameless")["username"].is_null());
+}
+
+/// A certificate is the only way in, then one of two, then the only one again: the handshake asks accordingly.
+#[test]
+fn another_way_in_makes_a_certificate_a_choice() {
+    let root = TestAuthority::new("Root");
+    let resources = Resources::new();
+    trust(&resources, &[&root]);
+    passwords::keep(&resources, &user("ann", "correct horse", &[]));
+    let guarded = Guarded::by(resources, Port::Secured, &[METHOD]);
+    let pair = root.issue(&Issued::default());
+    let mut shown = guarded.admitted_with(&pair, &anybody(Version::V5));
+    let unshown = || mutual_tls::refusal(guarded.address(), tls::config(&guarded.broker.ca_file(), &[&TLS12], &[]));
+    assert!(unshown().is_some());
+    guarded.apply(|resources| resources.authentication("guard", &[METHOD, passwords::METHOD]));
+    let mut ann = guarded.admitted(&login(Version::V5, "ann", "correct horse"));
+    guarded.admitted_with(&pair, &anybody(Version::V5)).quiet();
+    guarded.apply(|resources| resources.authentication("guard", &[METHOD]));
+    assert!(unshown().is_some());
+    ann.expect_disconnect(0x87);
+    shown.quiet();
+}
+
+/// Other attributes by subject count for who is there, whatever rules they are.
+#[test]
+fn attributes_that_change_count_for_who_is_there() {
+    let root = TestAuthority::new("Root");
+    let resources = Resources::new();
+    trust(&resources, &[&root]);
+    let method = |group: &str| {
+        format!(
+            "method: X509\nx509Settings:\n  authorizationAttributes:\n    a: {{subject: CN = pump-1, attributes: \
+             {{group: {group}}}}}\n"
+        )
+    };
+    let rules = "rules:\n- principals: {attributes: [{group: one}, {group: two}]}\n  brokerResources:\n  \
+                 - {method: Connect}\n  - {method: Publish, topics: [\"groups/{principal.attributes.group}\"]}\n";
+    let guarded = Guarded::ruled(resources, Port::Secured, &[&method("one")], rules);
+    let mut client = guarded.admitted_with(&root.issue(&Issued::named("pump-1")), &Connect::fresh(Version::V5));
+    let mut told = |topic: &str| client.publish(Publish::new(topic, "x").qos(1));
+    assert!(told("groups/one") < 0x80 && told("groups/two") == 0x87);
+    guarded.apply(|resources| resources.authentication("guard", &[&method("two")]));
+    assert!(told("groups/one") == 0x87 && told("groups/two") < 0x80);
+    guarded.apply(|resources| resources.authentication("guard", &[&method("three")]));
+    client.expect_disconnect(0x87);
 }
 
 /// The broker's own authority, by the name that its certificate has for clients.
