@@ -3,9 +3,9 @@
 use bytes::{Bytes, BytesMut};
 use mqtt::{QoS, RetainHandling};
 use partition::{
-    Acknowledge, Answer, BatchBuilder, Command, Delivery, Effect, Effects, Epoch, Message, Open, Origin, Owner,
-    Publish, QueueLimit, Reply, Scope, SessionKind, SessionSlot, Step, Subscribe, SubscriptionOptions, Tag, Timestamp,
-    entry_header,
+    Acknowledge, Answer, BatchBuilder, Command, Delivery, Effect, Effects, Epoch, Message, Numbering, Open, Origin,
+    Owner, Publish, QueueLimit, Reply, Scope, SessionKind, SessionSlot, Step, Subscribe, SubscriptionOptions, Tag,
+    Timestamp, entry_header,
 };
 
 use crate::packets::TOPIC;
@@ -64,8 +64,8 @@ impl Subscribers {
     }
 
     /// Reads from the answers to `arrive` which queues there are.
-    pub fn of_answers(answers: &[Answer]) -> Self {
-        Self::of_replies(answers.iter().map(|answer| (answer.to, &answer.reply)))
+    pub fn of_answers(answers: &[(Numbering, Answer)]) -> Self {
+        Self::of_replies(answers.iter().map(|(_, answer)| (answer.to, &answer.reply)))
     }
 
     fn of_replies<'a>(replies: impl Iterator<Item = (Owner, &'a Reply)>) -> Self {

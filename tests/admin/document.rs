@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use causeway_tests::{Broker, Client, Connect, Props, Publish, Resources, Settings, Version, eventually};
+use causeway_tests::flow::plain_settings;
+use causeway_tests::{
+    Broker, Client, Connect, Flow, Props, Publish, Resources, Settings, Version, eventually, free_port,
+};
 
 use crate::ask::{get, json};
 use crate::door;
@@ -50,8 +53,11 @@ fn the_document_has_every_path_once_with_its_own_name() {
             let name = operation["operationId"].as_str().unwrap_or_else(|| panic!("{method} {path} has no name"));
             assert!(names.insert(name.to_string()), "{name} twice");
         }
+        // What can only be done stands with what it is done to.
+        let can_be_read = item.get("get").is_some();
+        let listed = if can_be_read { path } else { path.rsplit_once('/').map_or(path.as_str(), |(above, _)| above) };
         assert!(
-            path == "/" || index.contains(path.split("/{").next().unwrap_or(path)),
+            path == "/" || index.contains(listed.split("/{").next().unwrap_or(listed)),
             "/ does not list {path}:\n{index}"
         );
     }
@@ -65,6 +71,8 @@ fn the_document_has_every_path_once_with_its_own_name() {
 fn furnished() -> (Broker, Resources, Vec<Client>) {
     let resources = Resources::new();
     door::ruled(&resources);
+    resources.endpoint("plant", &plain_settings(format!("127.0.0.1:{}", free_port()), ""));
+    resources.dataflow(&Flow::new("line").from("default", &["in/#"]).to("plant", "${inputTopic}"));
     let broker = Broker::start(Settings::new().resources(&resources));
     let mut client = broker.connect(&Connect::persistent(Version::V5, "line-7"));
     client.subscribe("demo/#", 1);
@@ -89,9 +97,13 @@ fn every_path_is_answered_with_what_the_document_has() {
     let mut asked = 0;
     for (path, item) in document["paths"].as_object().expect("paths") {
         let Some(operation) = item.get("get") else { continue };
+        // A broker that is one process has none; the suite `cluster` asks where there is one.
+        if path.starts_with("/api/v1/internal-certificates") {
+            continue;
+        }
         for client_id in ["line-7", "pump"] {
-            let path =
-                path.replace("{clientId}", client_id).replace("{topic}", "demo/hello").replace("{traceId}", &trace);
+            let path = path.replace("{clientId}", client_id).replace("{topic}", "demo/hello");
+            let path = path.replace("{traceId}", &trace).replace("{dataflow}", "line").replace("{endpoint}", "plant");
             let answer = get(&broker, &path);
             assert_eq!(answer.status, 200, "{path}: {}", answer.body);
             let kind = answer.header("content-type").unwrap_or_else(|| panic!("{path} of no type"));

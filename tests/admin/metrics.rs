@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use causeway_tests::{Broker, Connect, Props, Publish, Settings, Version, eventually};
+use causeway_tests::{Broker, Cluster, Connect, Layout, Props, Publish, Settings, Version, eventually, http};
 
 use crate::watch::{page, quiet, value};
 
@@ -95,6 +95,40 @@ scenes! {
     logins::too_many_at_once drives [
         "causeway_authentication_refused_total{reason=\"busy\"}",
     ]
+    dataflows::messages_cross drives [
+        "aio_dataflow_messages_received", "aio_dataflow_messages_sent", "aio_dataflow_bytes_received",
+        "aio_dataflow_bytes_sent", "aio_dataflow_processing_latency", "aio_dataflow_upload_latency",
+        "aio_dataflow_active_dataflows", "aio_dataflow_version",
+        "causeway_dataflow_up{dataflow=\"outward\",instance=\"0\",side=\"source\",endpoint=\"default\"}",
+        "causeway_dataflow_up{dataflow=\"outward\",instance=\"0\",side=\"destination\",endpoint=\"remote\"}",
+        "causeway_dataflow_connections_total{dataflow=\"outward\",side=\"source\"}",
+        "causeway_dataflow_connections_total{dataflow=\"outward\",side=\"destination\"}",
+    ]
+    dataflows::messages_are_refused drives [
+        "aio_dataflow_messages_retried", "aio_dataflow_messages_filtered",
+        "aio_dataflow_messages_dropped_processing_errors",
+        "aio_dataflow_errors{source_service_type=\"\",target_service_type=\"Unknown Mqtt Broker\",error_code=\"DataflowMqttTargetPublishRejected\"",
+        "aio_dataflow_errors{source_service_type=\"\",target_service_type=\"Unknown Mqtt Broker\",error_code=\"PayloadError\"",
+        "causeway_dataflow_dead_letters_total{dataflow=\"outward\",payload=\"kept\"}",
+        "causeway_dataflow_dead_letters_total{dataflow=\"outward\",payload=\"omitted\"}",
+        "causeway_dataflow_refusals_total{dataflow=\"outward\",reason=\"NotAuthorized\"}",
+        "causeway_dataflow_loops_total",
+    ]
+    dataflows::messages_are_not_taken_in_time drives [
+        "aio_dataflow_messages_dropped_when_busy", "aio_dataflow_messages_expired", "causeway_dataflow_held_messages",
+        "causeway_dataflow_waiting_messages",
+    ]
+    dataflows::messages_stray drives [
+        "causeway_dataflow_strays_total",
+    ]
+    dataflows::sessions_are_lost drives [
+        "causeway_dataflow_sessions_lost_total{dataflow=\"outward\",side=\"destination\"}",
+        "causeway_dataflow_connection_failures_total{dataflow=\"outward\",side=\"destination\"}",
+        "aio_dataflow_errors{source_service_type=\"\",target_service_type=\"Unknown Mqtt Broker\",error_code=\"DataflowMqttTargetConnectionFailed\"",
+    ]
+    dataflows::credentials_and_configuration drives [
+        "causeway_dataflow_credential_expiry_seconds", "aio_dataflow_reconcile_errors",
+    ]
     audit::entries_are_written drives [
         "causeway_audit_entries_total",
     ]
@@ -152,7 +186,21 @@ const NOT_FROM_OUTSIDE: &[(&str, &str)] = &[
 ];
 
 fn served(broker: &Broker) -> BTreeSet<String> {
-    let text = page(broker);
+    names(&page(broker))
+}
+
+/// What the processes of a small cluster serve.
+fn served_by_processes() -> BTreeSet<String> {
+    let cluster = Cluster::start(&Layout::of(1, 2, 1).redundancy(2));
+    let processes = || cluster.frontends.iter().chain(&cluster.backends);
+    let all = || processes().flat_map(|process| names(&http::get(process.admin(), "/metrics").expect("metrics").1));
+    // One of the two leads, and knows of the other's copy.
+    eventually("a leader", || {
+        Some(all().collect::<BTreeSet<_>>()).filter(|all| all.contains("causeway_replication_missing"))
+    })
+}
+
+fn names(text: &str) -> BTreeSet<String> {
     let names = text.lines().filter_map(|line| line.strip_prefix("# HELP ")?.split(' ').next());
     names.map(str::to_string).collect()
 }
@@ -186,10 +234,9 @@ fn the_reference_page_names_what_is_served() {
     let page = std::fs::read_to_string(&path).expect("docs/reference/metrics.md");
     let present = page.split("## Names that there are not").next().expect("a page");
     let rows = present.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
-    let is_metric =
-        |name: &&str| ["aio_broker_", "causeway_", "process_"].iter().any(|prefix| name.starts_with(prefix));
+    let is_metric = |name: &&str| ["aio_", "causeway_", "process_"].iter().any(|prefix| name.starts_with(prefix));
     let written: BTreeSet<String> = rows.filter(is_metric).map(str::to_string).collect();
-    assert_eq!(written, served(&checked()));
+    assert_eq!(written, &served(&checked()) | &served_by_processes());
 }
 
 /// Help, type and samples of a metric stand together, each name once, and values are numbers.
@@ -207,12 +254,14 @@ fn the_exposition_is_well_formed() {
             }
             ["#", "TYPE", name, of] => {
                 assert_eq!(name, current);
-                assert!(["counter", "gauge"].contains(&of), "{line}");
+                assert!(["counter", "gauge", "histogram"].contains(&of), "{line}");
                 kind = of.to_string();
             }
             _ => {
                 let (series, value) = line.rsplit_once(' ').expect("a series and a value");
-                assert_eq!(series.split('{').next(), Some(current.as_str()), "{line}");
+                let suffix = series.split('{').next().and_then(|name| name.strip_prefix(&current));
+                let parts: &[&str] = if kind == "histogram" { &["_bucket", "_sum", "_count"] } else { &[""] };
+                assert!(suffix.is_some_and(|suffix| parts.contains(&suffix)), "{line} under {current}");
                 let value: f64 = value.parse().expect("a number");
                 assert!(value.is_finite() && (kind == "gauge" || value >= 0.0), "{line}");
             }

@@ -16,7 +16,9 @@ pub fn value(broker: &Broker, sample: &str) -> f64 {
 fn find(broker: &Broker, sample: &str) -> Option<f64> {
     let (name, labels) = sample.split_once('{').unwrap_or((sample, ""));
     let labels = labels.trim_end_matches('}');
+    // Of a histogram, how many values it has.
     http::metric(broker.admin(), name, labels)
+        .or_else(|| http::metric(broker.admin(), &format!("{name}_count"), labels))
 }
 
 /// Nothing of this has happened yet.

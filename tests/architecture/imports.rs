@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::workspace;
 
-/// Imports go down this table only; `node` may import everything. The tests of `auth` use the servers, certificates and
-/// tokens of the black-box tests.
+/// Imports go down this table only; `node` may import everything. The tests of `auth` and `bridge` use the servers, certificates and
+/// tokens of the black-box tests, those of `frontend` the client, those of `replica` the words of `mqtt`.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("mqtt", &[]),
     ("identity", &[]),
@@ -16,12 +16,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("partition", &["mqtt"]),
     ("auth", &["mqtt", "causeway-tests"]),
     ("config", &["mqtt"]),
-    ("replica", &["partition", "link"]),
-    ("frontend", &["mqtt", "partition", "auth", "link"]),
-    ("backend", &["replica", "partition", "link"]),
-    ("bridge", &["mqtt", "client"]),
+    ("replica", &["mqtt", "partition"]),
+    ("frontend", &["mqtt", "partition", "auth", "link", "client"]),
+    ("backend", &["mqtt", "replica", "partition", "link"]),
+    ("bridge", &["mqtt", "client", "causeway-tests"]),
     ("client", &["mqtt"]),
     ("tools", &["mqtt", "client"]),
+    // Runs processes of a cluster without the process around them; nobody imports it.
+    ("simulation", &["mqtt", "identity", "link", "partition", "auth", "frontend", "backend"]),
 ];
 
 fn metadata() -> Value {
@@ -82,7 +84,7 @@ fn node_is_the_only_binary() {
         let bins: Vec<&str> = bins.map(|t| t["name"].as_str().expect("a name")).collect();
         match package["name"].as_str() {
             Some("node") => assert_eq!(bins, ["causeway"]),
-            Some("benches" | "causeway-benches") => {}
+            Some("benches" | "causeway-benches" | "simulation") => {}
             other => assert!(bins.is_empty(), "{other:?} has binaries {bins:?}"),
         }
     }

@@ -145,9 +145,7 @@ fn two_hundred_clients_publish_through_fifty_changes() {
 
     // What is queued may still be on its way: a mark sent last by its own topic comes in no order, so count.
     let all = acknowledged.len();
-    within(patience() * 3, "everything is queued for nobody", || {
-        (http::metric(broker.admin(), "causeway_queued_messages", "") == Some(0.0)).then_some(())
-    });
+    within(patience() * 3, "everything is queued for nobody", || (http::queued(broker.admin())? == 0).then_some(()));
     let (subscriber, seen) = collector.end();
     let lost: Vec<_> = acknowledged.difference(&seen).take(10).collect();
     assert!(lost.is_empty(), "of {all} acknowledged, these never arrived: {lost:?}");

@@ -1,8 +1,10 @@
 //! Topic aliases, both ways.
 
+use causeway_tests::shape::is_split;
 use causeway_tests::{Broker, Client, Connect, Props, Publish, Settings, Version, both, fresh, prop};
 
 const V: Version = Version::V5;
+const ACROSS_TOPICS: &str = "messages of one publisher on several topics come in the order of sending";
 
 fn aliased(topic: &str, alias: u16, payload: &str) -> Publish {
     Publish::new(topic, payload).props(Props::new().u16(prop::TOPIC_ALIAS, alias))
@@ -50,10 +52,14 @@ fn an_alias_can_be_set_anew() {
         client.publish(aliased(&format!("{topic}/{name}"), 2, name));
         client.publish(aliased("", 2, name));
     }
-    for name in ["a", "a", "b", "b", "c", "c"] {
-        let message = reader.take();
-        assert_eq!((message.topic, message.payload), (format!("{topic}/{name}"), name.as_bytes().to_vec()));
+    let names = ["a", "a", "b", "b", "c", "c"];
+    let mut got: Vec<(String, String)> =
+        names.map(|_| reader.take()).map(|m| (m.topic.clone(), m.text().into())).into();
+    if is_split(ACROSS_TOPICS) {
+        got.sort();
     }
+    let sent: Vec<(String, String)> = names.map(|name| (format!("{topic}/{name}"), name.into())).into();
+    assert_eq!(got, sent);
 }
 
 #[test]
@@ -67,9 +73,13 @@ fn all_announced_aliases_work() {
     for alias in 1..=20 {
         client.publish(aliased("", alias, "used"));
     }
-    for n in 0..40 {
-        assert_eq!(reader.take().topic, format!("all/{}", n % 20 + 1));
+    let mut got: Vec<String> = (0..40).map(|_| reader.take().topic).collect();
+    let mut sent: Vec<String> = (0..40).map(|n| format!("all/{}", n % 20 + 1)).collect();
+    if is_split(ACROSS_TOPICS) {
+        got.sort();
+        sent.sort();
     }
+    assert_eq!(got, sent);
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod connect;
 mod deliver;
 mod keep_alive;
 mod limits;
+mod long;
 mod malformed;
 mod properties;
 mod publish;

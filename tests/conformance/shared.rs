@@ -1,6 +1,7 @@
 //! Shared subscriptions: one member of a group gets each message.
 
-use causeway_tests::{Broker, Client, Filter, Packet, Props, Publish, Subscribe, Version, both, fresh};
+use causeway_tests::shape::is_split;
+use causeway_tests::{Broker, Client, Filter, Packet, Props, Publish, Settings, Subscribe, Version, both, fresh};
 
 /// Members of one group on one filter.
 fn group(broker: &Broker, v: Version, count: usize, filter: &str, qos: u8) -> Vec<Client> {
@@ -41,6 +42,17 @@ fn collect_count(members: &mut [Client], count: usize) -> Vec<Vec<String>> {
     got
 }
 
+/// Whether each member has got as many, or nearly so where a frontend sends together what is logged and what is not.
+fn take_turns(got: &[Vec<String>], each: usize) -> bool {
+    let nearly = if is_split("what one client sends is all logged, or all not") { 2 } else { 0 };
+    got.iter().all(|texts| texts.len().abs_diff(each) <= nearly)
+}
+
+/// Members take turns apart for what is written to the log and for what is not, and which it is may depend on others.
+fn alone() -> Broker {
+    Broker::start(Settings::new())
+}
+
 both! {
     fn mqtt_4_8_2_each_message_goes_to_one_member(v) {
         let broker = Broker::shared();
@@ -61,7 +73,7 @@ both! {
 
     /// Round robin among members that can all take the next one.
     fn members_take_turns(v) {
-        let broker = Broker::shared();
+        let broker = &alone();
         let topic = fresh("shared/turns");
         let mut members = group(broker, v, 3, &format!("$share/turns/{topic}"), 1);
         let mut publisher = broker.client(v);
@@ -69,7 +81,7 @@ both! {
             publisher.publish(Publish::new(&topic, n.to_string()).qos(1));
         }
         let got = collect_count(&mut members, 30);
-        assert!(got.iter().all(|texts| texts.len() == 10), "{got:?}");
+        assert!(take_turns(&got, 10), "{got:?}");
     }
 
     fn every_group_gets_its_copy(v) {
@@ -216,7 +228,7 @@ both! {
 /// Members of both versions share one group.
 #[test]
 fn groups_mix_versions() {
-    let broker = Broker::shared();
+    let broker = &alone();
     let topic = fresh("shared/mixed");
     let filter = format!("$share/mixed/{topic}");
     let mut members = group(broker, Version::V5, 1, &filter, 1);
@@ -226,7 +238,7 @@ fn groups_mix_versions() {
         publisher.publish(Publish::new(&topic, n.to_string()).qos(1).props(Props::new().user("a", "b")));
     }
     let got = collect_count(&mut members, 10);
-    assert!(got.iter().all(|texts| texts.len() == 5), "{got:?}");
+    assert!(take_turns(&got, 5), "{got:?}");
 }
 
 #[test]

@@ -142,7 +142,8 @@ both! {
 /// A member whose window is full takes no more; the next message goes to one that can.
 #[test]
 fn members_with_a_full_window_are_passed_over() {
-    if causeway_tests::broker::is_reference() {
+    let premise = "whoever chooses a member knows the windows of transient sessions";
+    if causeway_tests::broker::is_reference() || causeway_tests::shape::is_split(premise) {
         return;
     }
     let v = Version::V5;

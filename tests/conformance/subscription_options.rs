@@ -54,6 +54,20 @@ fn no_local_survives_a_resume() {
     own.quiet();
 }
 
+/// Nor does a subscription get them later, as what is retained.
+#[test]
+fn mqtt_3_8_3_3_no_local_keeps_own_retained_messages_away() {
+    let topic = fresh("no/local/retained");
+    let (mut own, mut other) = (client(), client());
+    own.publish(Publish::new(&format!("{topic}/own"), "own").qos(1).retained());
+    other.publish(Publish::new(&format!("{topic}/other"), "other").qos(1).retained());
+    own.subscribe_with(&Subscribe::new(Filter::new(&format!("{topic}/#"), 1).no_local()));
+    assert_eq!(own.take().payload, b"other");
+    own.quiet();
+    other.subscribe_with(&Subscribe::new(Filter::new(&format!("{topic}/own"), 1).no_local()));
+    assert_eq!(other.take().payload, b"own");
+}
+
 #[test]
 fn mqtt_3_3_1_12_retain_is_cleared_without_retain_as_published() {
     let topic = fresh("rap");

@@ -10,11 +10,13 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::deadline::{eventually, patience, within};
+use crate::node_process::NodeProcess;
 use crate::settings::Settings;
+use crate::shape::{BACKEND_FLAGS, behind_flags, is_cluster, with_partitions};
 use crate::stream::tcp;
 use crate::version::Version;
 use crate::websocket::WebSocket;
-use crate::{Client, ConnAck, Connect, http, process, reference, tls};
+use crate::{Client, Cluster, ConnAck, Connect, Layout, http, process, reference, tls};
 
 /// A start that came to nothing.
 #[derive(Debug)]
@@ -45,6 +47,8 @@ pub struct Broker {
     data: PathBuf,
     child: Option<Child>,
     addresses: Addresses,
+    /// Where the state is, if not in this process.
+    behind: Option<Cluster>,
 }
 
 /// The program under test: `CAUSEWAY_BIN`, or the workspace's release binary.
@@ -101,7 +105,10 @@ impl Broker {
         if settings.data_dir.is_none() {
             fs::create_dir_all(&data).expect("a data directory");
         }
-        Broker { settings, root, data, child: None, addresses: Addresses::default() }
+        let settings = if is_cluster() { with_partitions(settings) } else { settings };
+        let layout = || Layout { backend_flags: behind_flags(&settings), ..Layout::of(0, 2, 3) };
+        let behind = is_cluster().then(|| Cluster::prepare(&layout()).without_broker());
+        Broker { settings, root, data, child: None, addresses: Addresses::default(), behind }
     }
 
     fn begin(mut self, start: Start) -> Result<Broker, Failure> {
@@ -123,7 +130,7 @@ impl Broker {
             command
         } else {
             let mut command = Command::new(self.executable(&program));
-            command.args(self.settings.arguments(&self.data));
+            command.args(self.arguments());
             command.envs(self.settings.environment.iter().map(|(name, value)| (name, value)));
             command
         };
@@ -140,6 +147,15 @@ impl Broker {
         (child, fixed)
     }
 
+    fn arguments(&self) -> Vec<String> {
+        let arguments = self.settings.arguments(&self.data);
+        let Some(cluster) = &self.behind else { return arguments };
+        let mut all = cluster.arguments("frontend", "frontend-0");
+        let pairs = arguments.chunks(2).filter(|pair| !BACKEND_FLAGS.contains(&pair[0].as_str()));
+        all.extend(pairs.flatten().cloned());
+        all
+    }
+
     /// The program, or a copy of it that user nobody can reach.
     fn executable(&self, program: &Path) -> PathBuf {
         if !self.settings.nobody {
@@ -151,6 +167,9 @@ impl Broker {
     }
 
     fn launch(&mut self, start: Start) -> Result<(), Failure> {
+        if let Some(cluster) = &mut self.behind {
+            cluster.launch();
+        }
         let before = self.log().len();
         let (mut child, fixed) = self.spawn(start);
         let found = within(patience() * 3, "the broker is ready", || {
@@ -217,6 +236,13 @@ impl Broker {
         self.addresses.admin.expect("an admin listener")
     }
 
+    /// One of its metrics, of all samples and all processes together.
+    pub fn metric(&self, name: &str) -> Option<f64> {
+        let behind = self.behind.iter().flat_map(|cluster| &cluster.backends);
+        let addresses = behind.map(NodeProcess::admin).chain([self.admin()]);
+        addresses.filter_map(|address| http::metric(address, name, "")).reduce(|a, b| a + b)
+    }
+
     pub fn ca_file(&self) -> PathBuf {
         self.data.join("tls/ca.crt")
     }
@@ -271,6 +297,9 @@ impl Broker {
             process::forget(child.id());
             process::signal(&child, libc::SIGKILL);
             child.wait().expect("the end of the broker");
+        }
+        if let Some(cluster) = &mut self.behind {
+            cluster.kill();
         }
     }
 

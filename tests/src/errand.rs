@@ -14,7 +14,14 @@ pub struct Outcome {
 
 /// Runs the program with these arguments to its end.
 pub fn run<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Outcome {
-    let output = Command::new(program()).args(arguments).output().expect("the program runs");
+    run_with(&[], arguments)
+}
+
+/// The same with these variables in its environment.
+pub fn run_with<S: AsRef<std::ffi::OsStr>>(variables: &[(&str, String)], arguments: &[S]) -> Outcome {
+    let mut command = Command::new(program());
+    command.envs(variables.iter().map(|(name, value)| (name, value)));
+    let output = command.args(arguments).output().expect("the program runs");
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("a program that prints text");
     Outcome {
         code: output.status.code().expect("an exit code"),

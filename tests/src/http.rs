@@ -66,3 +66,11 @@ pub fn metric(address: SocketAddr, name: &str, labels: &str) -> Option<f64> {
     });
     samples.reduce(|a, b| a + b)
 }
+
+/// Messages that sessions have not acknowledged, as their partitions say now: metrics are of a moment ago. Of the first thousand
+/// sessions.
+pub fn queued(address: SocketAddr) -> Option<u64> {
+    let (_, body) = get(address, "/api/v1/sessions?limit=1000")?;
+    let sessions: serde_json::Value = serde_json::from_str(&body).ok()?;
+    sessions["items"].as_array()?.iter().map(|session| session["queuedMessages"].as_u64()).sum()
+}

@@ -18,6 +18,8 @@ pub struct Seen {
     pub target: String,
     /// Names in small letters.
     pub headers: Vec<(String, String)>,
+    /// The body as it came.
+    pub text: String,
     /// `Null` where it is no JSON.
     pub body: Value,
 }
@@ -32,9 +34,14 @@ impl Seen {
 #[derive(Clone, Debug)]
 pub enum Answered {
     With(u16, String),
+    /// With this header beside the usual ones.
+    Headed(u16, (&'static str, String), String),
     /// Never, while the connection stays open.
     Never,
 }
+
+/// Any port of this machine.
+pub const ANY: &str = "127.0.0.1:0";
 
 type Handler = dyn Fn(&Seen) -> Answered + Send + Sync;
 
@@ -60,22 +67,27 @@ impl Server {
     pub fn https(handler: impl Fn(&Seen) -> Answered + Send + Sync + 'static) -> Self {
         let authority = TestAuthority::new("Server CA");
         let tls = configuration(&authority, None);
-        Server::start(authority, Some(tls), Box::new(handler))
+        Server::start(ANY, authority, Some(tls), Box::new(handler))
     }
 
     /// Over TLS, for clients that show a certificate of `clients`.
     pub fn mutual(clients: &TestAuthority, handler: impl Fn(&Seen) -> Answered + Send + Sync + 'static) -> Self {
         let authority = TestAuthority::new("Server CA");
         let tls = configuration(&authority, Some(clients));
-        Server::start(authority, Some(tls), Box::new(handler))
+        Server::start(ANY, authority, Some(tls), Box::new(handler))
     }
 
     pub fn http(handler: impl Fn(&Seen) -> Answered + Send + Sync + 'static) -> Self {
-        Server::start(TestAuthority::new("Server CA"), None, Box::new(handler))
+        Server::http_at(ANY, handler)
     }
 
-    fn start(authority: TestAuthority, tls: Option<Arc<ServerConfig>>, handler: Box<Handler>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port for a server");
+    /// At an address that is agreed on.
+    pub fn http_at(address: &str, handler: impl Fn(&Seen) -> Answered + Send + Sync + 'static) -> Self {
+        Server::start(address, TestAuthority::new("Server CA"), None, Box::new(handler))
+    }
+
+    fn start(address: &str, authority: TestAuthority, tls: Option<Arc<ServerConfig>>, handler: Box<Handler>) -> Self {
+        let listener = TcpListener::bind(address).expect("a port for a server");
         let address = listener.local_addr().expect("its address");
         let shared = Arc::new(Shared {
             tls,
@@ -129,31 +141,40 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         shared.connections.fetch_add(1, Ordering::SeqCst);
         shared.open.lock().expect("the connections").push(socket.try_clone().expect("a second handle"));
         let shared = Arc::clone(shared);
-        std::thread::spawn(move || match &shared.tls {
-            None => serve(&shared, socket),
-            Some(tls) => {
-                let connection = ServerConnection::new(Arc::clone(tls)).expect("a TLS server");
-                serve(&shared, StreamOwned::new(connection, socket));
+        std::thread::spawn(move || {
+            let ended = socket.try_clone().expect("a third handle");
+            match &shared.tls {
+                None => serve(&shared, socket),
+                Some(tls) => {
+                    let connection = ServerConnection::new(Arc::clone(tls)).expect("a TLS server");
+                    serve(&shared, StreamOwned::new(connection, socket));
+                }
             }
+            // Another handle is kept, so that it does not end by itself.
+            let _ = ended.shutdown(Shutdown::Both);
         });
     }
 }
 
-/// One request after the other, until the client ends the connection.
+/// One request after the other, until the client ends the connection or asks for its end.
 fn serve(shared: &Shared, stream: impl Read + Write) {
     let mut stream = BufReader::new(stream);
     while let Some(seen) = request(&mut stream) {
         shared.seen.lock().expect("the record").push(seen.clone());
-        match (shared.handler)(&seen) {
-            Answered::With(status, body) => {
-                let head = format!("HTTP/1.1 {status} -\r\ncontent-type: application/json\r\ncontent-length: ");
-                let answer = format!("{head}{}\r\n\r\n{body}", body.len());
-                let stream = stream.get_mut();
-                if stream.write_all(answer.as_bytes()).and_then(|()| stream.flush()).is_err() {
-                    return;
-                }
+        let (status, more, body) = match (shared.handler)(&seen) {
+            Answered::With(status, body) => (status, String::new(), body),
+            Answered::Headed(status, (name, value), body) => (status, format!("{name}: {value}\r\n"), body),
+            Answered::Never => {
+                while stream.read(&mut [0; 512]).is_ok_and(|count| count > 0) {}
+                return;
             }
-            Answered::Never => while stream.read(&mut [0; 512]).is_ok_and(|count| count > 0) {},
+        };
+        let head = format!("HTTP/1.1 {status} -\r\ncontent-type: application/json\r\n{more}content-length: ");
+        let answer = format!("{head}{}\r\n\r\n{body}", body.len());
+        let stream = stream.get_mut();
+        let written = stream.write_all(answer.as_bytes()).and_then(|()| stream.flush());
+        if written.is_err() || seen.header("connection").is_some_and(|said| said.eq_ignore_ascii_case("close")) {
+            return;
         }
     }
 }
@@ -174,11 +195,13 @@ fn request(stream: &mut impl BufRead) -> Option<Seen> {
     }
     let (method, rest) = first.split_once(' ')?;
     let (target, _) = rest.rsplit_once(' ')?;
-    let mut seen = Seen { method: method.to_string(), target: target.to_string(), headers, body: Value::Null };
+    let (method, target) = (method.to_string(), target.to_string());
+    let mut seen = Seen { method, target, headers, text: String::new(), body: Value::Null };
     let length = seen.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
     let mut body = vec![0; length];
     stream.read_exact(&mut body).ok()?;
     seen.body = serde_json::from_slice(&body).unwrap_or(Value::Null);
+    seen.text = String::from_utf8_lossy(&body).into_owned();
     Some(seen)
 }
 

@@ -1,4 +1,4 @@
-//! What a server's certificate says.
+//! What a certificate says.
 
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -40,7 +40,7 @@ impl Leaf {
         };
         for name in alternatives {
             match name {
-                GeneralName::DNSName(name) => leaf.names.push(name.to_string()),
+                GeneralName::DNSName(name) | GeneralName::URI(name) => leaf.names.push(name.to_string()),
                 GeneralName::IPAddress(bytes) => leaf.addresses.push(address(bytes)),
                 other => panic!("a name of another kind: {other:?}"),
             }

@@ -39,6 +39,15 @@ impl TestAuthority {
         TestAuthority { issuer: Issuer::new(params, key), certificate }
     }
 
+    /// A certificate that names a process of a cluster.
+    pub fn process(&self, uri: &str) -> Pair {
+        let key = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::default();
+        params.subject_alt_names.push(SanType::URI(uri.try_into().expect("a URI")));
+        let chain = params.signed_by(&key, &self.issuer).expect("a certificate").pem();
+        Pair { chain, key: key.serialize_pem() }
+    }
+
     /// A certificate for a server on this machine; `name` is its subject.
     pub fn server(&self, name: &str) -> Pair {
         let key = KeyPair::generate().expect("a key");

@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, Once, OnceLock};
 
 type Job = (Command, Sender<std::io::Result<Child>>);
 
@@ -39,15 +39,26 @@ fn run(inbox: Receiver<Job>) {
 }
 
 static LEFT: Mutex<Option<HashMap<u32, PathBuf>>> = Mutex::new(None);
+static DIRECTORIES: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 /// Has process and directory removed when this process exits, unless [`forget`] is called first.
 pub fn remember(pid: u32, directory: PathBuf) {
-    let mut left = LEFT.lock().expect("the list of leftovers");
-    if left.is_none() {
+    LEFT.lock().expect("the list of leftovers").get_or_insert_default().insert(pid, directory);
+    register();
+}
+
+fn register() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
         // SAFETY: `sweep` is a plain function that may run at exit.
         unsafe { libc::atexit(sweep) };
-    }
-    left.get_or_insert_default().insert(pid, directory);
+    });
+}
+
+/// Has a directory removed when this process exits, if it is still there.
+pub fn sweep_directory(directory: PathBuf) {
+    DIRECTORIES.lock().expect("the list of leftovers").push(directory);
+    register();
 }
 
 pub fn forget(pid: u32) {
@@ -64,6 +75,9 @@ extern "C" fn sweep() {
         if !keep_directories() {
             let _ = std::fs::remove_dir_all(directory);
         }
+    }
+    if let (Ok(directories), false) = (DIRECTORIES.lock(), keep_directories()) {
+        directories.iter().for_each(|directory| drop(std::fs::remove_dir_all(directory)));
     }
 }
 

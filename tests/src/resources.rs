@@ -80,8 +80,15 @@ pub fn resource(kind: &str, name: &str, spec: &str) -> String {
     format!("apiVersion: {API}\nkind: {kind}\nmetadata:\n  name: {name}\nspec:{spec}")
 }
 
-/// A port on loopback that nobody listens on now.
+/// A port on loopback that nobody listens on now. It is none of those that the system gives to connections and to port 0,
+/// so that it can be taken again after a restart.
 pub fn free_port() -> u16 {
-    let socket = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    socket.local_addr().expect("its address").port()
+    const PORTS: std::ops::Range<u16> = 12_000..32_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Tests are processes: each begins somewhere else.
+    let begin = std::process::id().wrapping_mul(7_919);
+    let ports = u32::from(PORTS.end - PORTS.start);
+    let candidates = (0..ports).map(|_| begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % ports);
+    let mut candidates = candidates.map(|offset| PORTS.start + offset as u16);
+    candidates.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a free port")
 }

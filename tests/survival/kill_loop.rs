@@ -8,10 +8,8 @@ use causeway_tests::deadline::within;
 use causeway_tests::random::Random;
 use causeway_tests::{Broker, Settings, Version};
 
-use crate::acknowledged::{check, missing};
-use crate::consumer::{Consumer, Manner};
 use crate::marks::{Setter, Wills, check_retained};
-use crate::producer::Producer;
+use causeway_tests::oracle::{Consumer, Manner, Producer, check, missing};
 
 /// How a round ends.
 #[derive(Clone, Copy, PartialEq, Eq)]

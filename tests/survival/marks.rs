@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use causeway_tests::client::Event;
 use causeway_tests::{AckKind, Broker, Connect, Packet, Props, Publish, Version, Will, prop};
 
-use crate::producer::open;
+use causeway_tests::oracle::open;
 
 /// Sets one retained message again and again; every fifth time it is removed instead.
 pub struct Setter {

@@ -36,10 +36,7 @@ fn end_well(broker: &mut Broker) {
 
 /// Waits until what clients have acknowledged is noted: nothing promises that before a kill.
 fn noted(broker: &Broker) {
-    eventually("queues without entries", || {
-        let (_, metrics) = http::get(broker.admin(), "/metrics")?;
-        metrics.lines().any(|line| line == "causeway_queued_messages 0").then_some(())
-    });
+    eventually("queues without entries", || (http::queued(broker.admin())? == 0).then_some(()));
 }
 
 restarts! {

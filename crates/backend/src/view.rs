@@ -5,6 +5,7 @@
 //! read in the order in which the state keeps them, so that a page costs what it holds, however long the list is; where
 //! a filter passes over much, a page ends after a second with what it has.
 
+mod abroad;
 pub(crate) mod call;
 mod line;
 mod merge;
@@ -13,17 +14,23 @@ mod record;
 mod retained;
 mod sessions;
 mod subscriptions;
+mod wire;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use partition::{RetainedView, SlotTable, SubscriptionView};
+use bytes::Bytes;
+use partition::{PartitionId, RetainedView, SlotTable, SubscriptionView};
 use tokio::time::Instant;
 
+use abroad::Abroad;
+pub use abroad::{Carry, Carrying};
 pub(crate) use line::Ear;
 use line::Line;
 pub use query::{MAX_PAGE, Presence, RetainedQuery, SessionQuery, SubscriptionQuery};
 pub use record::{Page, RetainedMessage, SessionView};
+
+use crate::placement::Placement;
 
 /// A question is answered or fails within this time.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -40,6 +47,15 @@ pub enum ViewError {
     Stopped,
     #[error("a partition has not answered within {0} seconds")]
     Late(u64),
+    /// Another backend process has to be asked.
+    #[error("partition {0} is not led by this process")]
+    Elsewhere(PartitionId),
+    /// Nobody who may lead it is reached, or none of them leads.
+    #[error("partition {partition} does not answer: {trouble}")]
+    Unreached { partition: PartitionId, trouble: String },
+    /// Of another release.
+    #[error("the answer of the process that leads partition {0} cannot be read: it is of another release")]
+    Puzzling(PartitionId),
     /// `after` is not what a page said.
     #[error("`{0}` is no place in this list: use what the page before gave as the next")]
     Cursor(String),
@@ -51,16 +67,39 @@ pub enum ViewError {
     Unreadable(String),
 }
 
-/// See the module. Every question needs a tokio runtime with its timer.
+/// See the module. Every question needs a tokio runtime with its timer. Of a process that leads some of the partitions it
+/// lists what is in those, and refuses questions that another has to answer; [`BackendView::with_others`] asks them.
 #[derive(Clone)]
 pub struct BackendView {
-    ears: Arc<[Ear]>,
+    ears: Arc<[Option<Ear>]>,
     slots: Arc<SlotTable>,
+    abroad: Option<Abroad>,
 }
 
 impl BackendView {
-    pub(crate) fn new(ears: Vec<Ear>, slots: SlotTable) -> Self {
-        Self { ears: ears.into(), slots: Arc::new(slots) }
+    pub(crate) fn new(ears: Vec<Option<Ear>>, slots: SlotTable) -> Self {
+        Self { ears: ears.into(), slots: Arc::new(slots), abroad: None }
+    }
+
+    /// Of a process without partitions.
+    pub fn of_others(partitions: u16, placement: Placement, carry: Arc<dyn Carry>) -> Self {
+        let ears = vec![None; usize::from(partitions)];
+        Self::new(ears, SlotTable::even(partitions)).with_others(placement, carry)
+    }
+
+    /// Asks other backends for what is not led here.
+    pub fn with_others(self, placement: Placement, carry: Arc<dyn Carry>) -> Self {
+        Self { abroad: Some(Abroad::new(placement, carry)), ..self }
+    }
+
+    /// Of the partitions that are led here alone.
+    pub fn without_others(&self) -> Self {
+        Self { abroad: None, ..self.clone() }
+    }
+
+    /// Answers a question that another process has about a partition that is led here, as [`Carry`] has brought it.
+    pub async fn serve(&self, question: Bytes) -> Bytes {
+        abroad::serve(&Line { abroad: None, ..self.line() }, &question).await
     }
 
     /// Sessions in the order of their client ids.
@@ -113,7 +152,7 @@ impl BackendView {
     }
 
     fn line(&self) -> Line<'_> {
-        Line { ears: &self.ears, slots: &self.slots, deadline: Instant::now() + DEADLINE }
+        Line { ears: &self.ears, abroad: self.abroad.as_ref(), slots: &self.slots, deadline: Instant::now() + DEADLINE }
     }
 }
 

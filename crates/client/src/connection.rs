@@ -118,7 +118,7 @@ impl Client {
     /// # Errors
     /// The first layer that failed, and the session as it was.
     pub async fn resume(endpoint: &Endpoint, options: &Options, session: Session) -> Result<Connection, Failed> {
-        match transport::connect(endpoint, options.connect_timeout).await {
+        match transport::open(endpoint, options.connect_timeout, &mut |_| ()).await {
             Ok(stream) => Self::over(stream, options, session).await,
             Err(error) => Err(Failed { error, session }),
         }

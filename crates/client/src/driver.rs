@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use mqtt::Disconnect;
-use mqtt::client::{Acceptance, Challenge, Event, Held, Received, Taken};
+use mqtt::client::{Acceptance, Challenge, Event, Held, NotTaken, Received, Taken};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, Sleep, sleep_until, timeout, timeout_at};
 
 use crate::connection::{Answer, Over};
-use crate::error::End;
+use crate::error::{End, RequestFailed};
 use crate::handle::{Order, PublishOrder, Waiter};
 use crate::session::Session;
 use crate::transport::Transport;
@@ -211,6 +211,12 @@ impl<T: Transport> Driver<T> {
 
     fn challenged(&mut self, challenge: &Challenge) {
         let now = Instant::now().into_std();
+        if self.answer.is_none()
+            && let Some(waiter) = self.waiting.reauthenticated.take()
+        {
+            waiter.send(Err(RequestFailed::Challenged)).ok();
+            return;
+        }
         let data = self.answer.as_ref().and_then(|answer| answer(challenge));
         if data.is_none() || self.session.machine.authenticate(data, now).is_err() {
             self.end = Some(End::Unanswered);
@@ -238,10 +244,9 @@ impl<T: Transport> Driver<T> {
                 self.wire.output.advance(len);
             }
             Happened::Read(Err(error)) | Happened::Written(Err(error)) => self.broken(error).await,
-            // Nobody is left who could ask for anything.
-            Happened::Publishes(orders) if orders.is_empty() => self.leave(Disconnect::default()),
+            Happened::Publishes(orders) if orders.is_empty() => self.deserted(),
             Happened::Publishes(orders) => self.publishes.extend(orders),
-            Happened::Orders(orders) if orders.is_empty() => self.leave(Disconnect::default()),
+            Happened::Orders(orders) if orders.is_empty() => self.deserted(),
             Happened::Orders(orders) => orders.into_iter().for_each(|order| self.order(order)),
             Happened::Room => {}
             Happened::Due => self.session.machine.elapsed(Instant::now().into_std()),
@@ -289,7 +294,7 @@ impl<T: Transport> Driver<T> {
             Some(Order::Acknowledge(receipt, reason)) => {
                 self.session.machine.acknowledge(receipt, reason);
             }
-            Some(Order::Reauthenticate(data, waiter)) => match self.session.machine.reauthenticate(data) {
+            Some(Order::Reauthenticate(data, waiter)) => match self.reauthenticate(data) {
                 Ok(()) => self.waiting.reauthenticated = Some(waiter),
                 Err(not_taken) => {
                     waiter.send(Err(not_taken.into())).ok();
@@ -298,6 +303,23 @@ impl<T: Transport> Driver<T> {
             Some(Order::Disconnect(packet)) => self.leave(packet),
             Some(Order::Subscribe(..) | Order::Unsubscribe(..)) | None => {}
         }
+    }
+
+    /// Begins an exchange, or answers the challenge that the last one was left with.
+    fn reauthenticate(&mut self, data: Option<Bytes>) -> Result<(), NotTaken> {
+        let machine = &mut self.session.machine;
+        match machine.reauthenticate(data.clone()) {
+            Err(NotTaken::NotDue) => machine.authenticate(data, Instant::now().into_std()),
+            taken => taken,
+        }
+    }
+
+    /// Nobody is left who could ask for anything; how to end may have been the last thing somebody said.
+    fn deserted(&mut self) {
+        while let Ok(order) = self.channels.orders.try_recv() {
+            self.order(order);
+        }
+        self.leave(Disconnect::default());
     }
 
     /// Begins to end the connection: what was handed over before goes out first.

@@ -60,6 +60,10 @@ pub enum RequestFailed {
     /// It was sent, or waited to be.
     #[error(transparent)]
     Failed(#[from] RequestError),
+    /// The server wants another step of authentication, and nothing answers its challenges. The connection stands; to
+    /// re-authenticate once more is to answer.
+    #[error("the server wants another step of authentication")]
+    Challenged,
 }
 
 impl RequestFailed {
@@ -71,6 +75,7 @@ impl RequestFailed {
                 _ => None,
             },
             Self::NotTaken(_) => None,
+            Self::Challenged => Some(ReasonCode::ContinueAuthentication),
         }
     }
 }

@@ -103,7 +103,8 @@ impl Client {
     /// Authenticates again with the method of CONNECT and waits for the server's verdict.
     ///
     /// # Errors
-    /// CONNECT had no method, another exchange is under way, or the server ended the connection.
+    /// CONNECT had no method, another exchange is under way, the server ended the connection, or it wants another step
+    /// ([`RequestFailed::Challenged`]).
     pub async fn reauthenticate(&self, data: Option<Bytes>) -> Result<Challenge, RequestFailed> {
         self.ask(|waiter| Order::Reauthenticate(data, waiter)).await
     }

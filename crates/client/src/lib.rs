@@ -29,4 +29,4 @@ pub use endpoint::Endpoint;
 pub use error::{ConnectError, End, Failed, RequestFailed};
 pub use handle::{Client, Pending};
 pub use session::Session;
-pub use transport::Transport;
+pub use transport::{Layer, Transport, open};

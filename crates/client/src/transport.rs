@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ClientConfig;
+use rustls::{ClientConfig, ProtocolVersion};
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
@@ -21,27 +21,54 @@ pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Transport for T {}
 
-/// Connects all layers within `patience`.
-pub(crate) async fn connect(endpoint: &Endpoint, patience: Duration) -> Result<Box<dyn Transport>, ConnectError> {
+/// A layer below MQTT that stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Layer {
+    /// What the host's name means.
+    Addresses(Vec<SocketAddr>),
+    /// The address that answered.
+    Tcp(SocketAddr),
+    /// The version agreed upon.
+    Tls(Option<ProtocolVersion>),
+    WebSocket,
+}
+
+/// Connects all layers within `patience`, and tells of each when it stands.
+///
+/// # Errors
+/// The first layer that failed.
+pub async fn open(
+    endpoint: &Endpoint,
+    patience: Duration,
+    stands: &mut (dyn FnMut(Layer) + Send),
+) -> Result<Box<dyn Transport>, ConnectError> {
     let deadline = Instant::now() + patience;
     let late = |what| ConnectError::TimedOut { what, address: endpoint.authority(), seconds: patience.as_secs() };
 
     let found = timeout_at(deadline, resolve(endpoint));
     let addresses = found.await.map_err(|_| late("finding"))??;
+    stands(Layer::Addresses(addresses.clone()));
     let tcp = first_that_answers(endpoint, addresses, deadline).await?.ok_or_else(|| late("connecting to"))?;
-    tcp.set_nodelay(true).map_err(|source| ConnectError::Tcp { address: endpoint.authority(), source })?;
+    let failed = |source| ConnectError::Tcp { address: endpoint.authority(), source };
+    tcp.set_nodelay(true).map_err(failed)?;
+    stands(Layer::Tcp(tcp.peer_addr().map_err(failed)?));
     let stream: Box<dyn Transport> = match &endpoint.tls {
         None => Box::new(tcp),
         Some(configuration) => {
             let handshake = tls(endpoint, configuration.clone(), tcp);
-            timeout_at(deadline, handshake).await.map_err(|_| late("the TLS handshake with"))??
+            let (stream, version) =
+                timeout_at(deadline, handshake).await.map_err(|_| late("the TLS handshake with"))??;
+            stands(Layer::Tls(version));
+            stream
         }
     };
     match &endpoint.websocket {
         None => Ok(stream),
         Some(path) => {
             let handshake = websocket::connect(endpoint, path, stream);
-            timeout_at(deadline, handshake).await.map_err(|_| late("the WebSocket handshake with"))?
+            let stream = timeout_at(deadline, handshake).await.map_err(|_| late("the WebSocket handshake with"))??;
+            stands(Layer::WebSocket);
+            Ok(stream)
         }
     }
 }
@@ -92,10 +119,11 @@ async fn tls(
     endpoint: &Endpoint,
     configuration: Arc<ClientConfig>,
     stream: TcpStream,
-) -> Result<Box<dyn Transport>, ConnectError> {
+) -> Result<(Box<dyn Transport>, Option<ProtocolVersion>), ConnectError> {
     let name = ServerName::try_from(endpoint.host.clone());
     let name = name.map_err(|_| ConnectError::ServerName(endpoint.host.clone()))?;
     let handshake = TlsConnector::from(configuration).connect(name, stream).await;
     let stream = handshake.map_err(|source| ConnectError::Tls { address: endpoint.authority(), source })?;
-    Ok(Box::new(stream))
+    let version = stream.get_ref().1.protocol_version();
+    Ok((Box::new(stream), version))
 }

@@ -28,6 +28,8 @@ pub struct Cardinality(u16);
 
 impl Cardinality {
     pub(crate) const MOST: u16 = 16;
+    /// Partitions of a cluster of which nobody says how many it has.
+    pub(crate) const OF_A_CLUSTER: Self = Self(4);
 
     /// `None` outside of 1 to 16.
     pub fn new(count: u16) -> Option<Self> {

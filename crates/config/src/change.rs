@@ -47,12 +47,17 @@ pub enum Setting {
     FailedLogins,
     /// [`Plan::audit`].
     Audit,
+    /// [`Plan::internal`], but for its encryption.
+    InternalCertificates,
+    /// [`Plan::dataflows`], [`Plan::endpoints`], [`Plan::profiles`].
+    Dataflows,
 }
 
 /// A setting that waits for the next start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiting {
-    /// `workers`, `partitions`, `durability`, `data directory` or `namespace`.
+    /// `workers`, `partitions`, `durability`, `data directory`, `namespace`; in a cluster `redundancyFactor` and
+    /// `encryptInternalTraffic`.
     pub setting: &'static str,
     /// What runs.
     pub runs: String,
@@ -154,6 +159,13 @@ fn same_door(a: &Listener, b: &Listener) -> bool {
     a.address == b.address && a.protocol == b.protocol && a.tls.is_some() == b.tls.is_some()
 }
 
+/// Whether the same crosses, wherever it is written.
+fn same_dataflows(old: &Plan, new: &Plan) -> bool {
+    let endpoints = old.endpoints.len() == new.endpoints.len()
+        && old.endpoints.values().zip(new.endpoints.values()).all(|(was, is)| was.says_what(is));
+    endpoints && old.profiles == new.profiles && old.dataflows == new.dataflows
+}
+
 fn settings(old: &Plan, new: &Plan) -> BTreeSet<Setting> {
     [
         (Setting::Clients, old.clients != new.clients),
@@ -166,6 +178,12 @@ fn settings(old: &Plan, new: &Plan) -> BTreeSet<Setting> {
         (Setting::Admin, old.admin != new.admin),
         (Setting::FailedLogins, old.failed_logins_per_address != new.failed_logins_per_address),
         (Setting::Audit, old.audit != new.audit),
+        // A process that is alone has none.
+        (
+            Setting::InternalCertificates,
+            new.cluster.is_some() && old.internal.certificates != new.internal.certificates,
+        ),
+        (Setting::Dataflows, !same_dataflows(old, new)),
     ]
     .into_iter()
     .filter_map(|(setting, differs)| differs.then_some(setting))
@@ -180,8 +198,18 @@ fn waiting(old: &Plan, new: &Plan) -> Vec<Waiting> {
         ("data directory", old.data_dir.display().to_string(), new.data_dir.display().to_string()),
         ("namespace", old.namespace.clone(), new.namespace.clone()),
     ];
-    let waiting = all.into_iter().filter(|(_, runs, asked)| runs != asked);
+    let waiting = all.into_iter().chain(waiting_of_clusters(old, new)).filter(|(_, runs, asked)| runs != asked);
     waiting.map(|(setting, runs, asked)| Waiting { setting, runs, asked }).collect()
+}
+
+/// What waits in a process of a cluster; one that is alone has nothing of it.
+fn waiting_of_clusters(old: &Plan, new: &Plan) -> Vec<(&'static str, String, String)> {
+    let (Some(runs), Some(asked)) = (&old.cluster, &new.cluster) else { return Vec::new() };
+    let (ours, theirs) = (old.internal.encryption, new.internal.encryption);
+    vec![
+        ("redundancyFactor", runs.redundancy_factor.to_string(), asked.redundancy_factor.to_string()),
+        ("encryptInternalTraffic", format!("{ours:?}"), format!("{theirs:?}")),
+    ]
 }
 
 #[cfg(test)]

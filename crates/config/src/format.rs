@@ -7,13 +7,16 @@ mod file_size;
 mod name;
 mod not_empty;
 mod quantity;
+mod server_address;
 
 pub(crate) use disk_size::DiskSize;
+pub use duration::duration;
 pub(crate) use duration::{GoDuration, shown};
 pub(crate) use file_size::FileSize;
-pub(crate) use name::DnsName;
+pub(crate) use name::{DnsName, is_cluster, is_member};
 pub(crate) use not_empty::NotEmpty;
 pub(crate) use quantity::Quantity;
+pub(crate) use server_address::ServerAddress;
 
 /// A way to write a text, called by the `format` of a schema.
 pub(crate) struct Format {
@@ -85,6 +88,35 @@ const FORMATS: &[Format] = &[
         expected: "give an address such as https://login.example.com/keys, of https (on this machine http, too) and without \
                    user and password",
         holds: address::is_of_keys,
+    },
+    Format {
+        name: "server-address",
+        expected: "give HOST:PORT, such as broker.example:8883 or [fd00::7]:8883, without mqtt:// and the like; a path may follow",
+        holds: |text| ServerAddress::parse(text).is_some(),
+    },
+    Format {
+        name: "client-id-prefix",
+        expected: "give 1 to 200 characters without line breaks and the like",
+        holds: |text| (1..=200).contains(&text.chars().count()) && !text.contains(char::is_control),
+    },
+    Format { name: "label", expected: "give at most 64 characters", holds: |text| text.chars().count() <= 64 },
+    Format {
+        name: "absolute-path",
+        expected: "give a path that begins with /",
+        holds: |text| text.starts_with('/') && !text.contains(char::is_control),
+    },
+    Format {
+        name: "tenant",
+        expected: "give the tenant's ID or its domain: letters, digits, - and .",
+        holds: |text| {
+            let inside = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'));
+            inside && !text.is_empty() && !text.contains("..") && !text.starts_with('.')
+        },
+    },
+    Format {
+        name: "topic",
+        expected: "give a topic without + and #, such as dataflow/deadletter/plant; at most 65535 bytes and 200 levels",
+        holds: |text| mqtt::check_topic_name(text).is_ok(),
     },
     Format { name: "not-empty", expected: "give text that is not empty", holds: |text| !text.is_empty() },
 ];

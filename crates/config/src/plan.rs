@@ -4,12 +4,16 @@ mod address;
 mod admin;
 mod authentication;
 mod authorization;
+mod backend_list;
 mod cardinality;
 mod certificate;
 mod clients;
+mod cluster;
+mod dataflow;
 mod diagnostics;
 mod flag_listeners;
 mod guard;
+mod internal_traffic;
 mod kept;
 mod keys;
 mod leaves;
@@ -25,17 +29,18 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use flag_listeners::Unnamed;
+use flag_listeners::{FlagListeners, Unnamed};
 use guard::Guards;
 use settling::Settling;
 
 use crate::authentication::Authentication;
 use crate::authorization::Authorization;
+use crate::dataflow::{Dataflow, Endpoint, Profile};
 use crate::reading::Reading;
 use crate::resource::{self, Resources};
 use crate::{
-    Admin, Audit, Cardinality, ClientLimits, ClusterRecord, Durability, EffectiveValue, Input, Listener, LogLevel,
-    MemoryProfile, Origin, Problems, SelfCheck, Traces,
+    Admin, Audit, Cardinality, ClientLimits, ClusterPlan, ClusterRecord, ClusterRole, Durability, EffectiveValue,
+    Input, InternalTraffic, Listener, LogLevel, MemoryProfile, Origin, Problems, SelfCheck, Traces,
 };
 
 /// What the plan depends on besides what was asked for.
@@ -62,7 +67,7 @@ impl fmt::Display for Notice {
 pub struct Plan {
     /// Where it keeps its state.
     pub data_dir: PathBuf,
-    /// Where it listens. Never empty.
+    /// Where clients connect. Never empty but in a backend, which has no clients.
     pub listeners: Vec<Listener>,
     /// Where it answers for health, metrics and the API; `None` is nowhere.
     pub admin: Option<Admin>,
@@ -70,6 +75,10 @@ pub struct Plan {
     pub workers: Cardinality,
     /// Partitions of the broker's state; a data directory keeps the number it was made with.
     pub partitions: Cardinality,
+    /// The cluster that this process is one of; `None` if it is alone.
+    pub cluster: Option<ClusterPlan>,
+    /// How the processes of a cluster talk.
+    pub internal: InternalTraffic,
     /// When an acknowledgement may leave.
     pub durability: Durability,
     /// What clients may ask for.
@@ -86,6 +95,12 @@ pub struct Plan {
     pub authentications: BTreeMap<String, Authentication>,
     /// What they may do, likewise.
     pub authorizations: BTreeMap<String, Authorization>,
+    /// Brokers that dataflows connect, by the names of resources; the built-in `default` is always among them.
+    pub endpoints: BTreeMap<String, Endpoint>,
+    /// What dataflows have in common, likewise.
+    pub profiles: BTreeMap<String, Profile>,
+    /// What crosses between them, by the names of resources.
+    pub dataflows: BTreeMap<String, Dataflow>,
     /// Failed logins that one address has at once; 0 is no limit.
     pub failed_logins_per_address: u32,
     /// How denials and administrative actions are recorded; `None` is not at all.
@@ -125,7 +140,9 @@ impl Plan {
         let data_dir = settling.data_dir();
         let workers = cardinality::workers(&mut settling, host);
         let partitions = cardinality::partitions(&mut settling, host);
-        cardinality::copies(&mut settling);
+        cardinality::frontends(&mut settling);
+        let backends = cluster::backends(&mut settling);
+        let copies = cardinality::copies(&mut settling, backends.as_ref().map(Vec::len));
         let durability = settling.durability();
         let memory = settling.memory();
         let clients = clients::settle(&mut settling, memory);
@@ -136,16 +153,18 @@ impl Plan {
         let failed_logins_per_address = clients::failed_logins(&mut settling);
         let audit = diagnostics::audit(&mut settling);
         let sys_interval = diagnostics::sys_interval(&mut settling);
+        let internal = internal_traffic::settle(&mut settling);
         kept::settle(&mut settling);
         let unnamed = if resources.listeners.is_empty() { Unnamed::Served } else { Unnamed::Left };
         let addresses = flag_listeners::read(flags, unnamed, settling.reading);
         let admin = admin::settle(&mut settling, addresses.admin, (&resources.objects, &namespace));
-        let authentications = authentication::settle(input, (resources, &namespace), settling.reading);
-        let authorizations = authorization::settle(resources, settling.reading);
-        let listeners = {
-            let guards = Guards { authentications: &authentications, authorizations: &authorizations };
-            listeners::settle(input, resources, (&addresses, &namespace), (admin.as_ref(), &guards), reading)
-        };
+        let cluster = cluster::settle(&mut settling, (backends, copies), admin.as_ref());
+        if let Some(cluster) = &cluster {
+            cluster::notice(cluster, partitions, internal.encryption, settling.reading);
+        }
+        let clients_side = ClientsSide::settle(input, resources, (&addresses, &namespace), admin.as_ref(), reading);
+        let ClientsSide { authentications, authorizations, listeners, dataflows } = clients_side;
+        let dataflow::Settled { endpoints, profiles, dataflows } = dataflows;
         let (notices, values) = (Vec::new(), Vec::new());
         Self {
             data_dir,
@@ -153,6 +172,8 @@ impl Plan {
             admin,
             workers,
             partitions,
+            cluster,
+            internal,
             durability,
             clients,
             memory,
@@ -161,6 +182,9 @@ impl Plan {
             log_level,
             authentications,
             authorizations,
+            endpoints,
+            profiles,
+            dataflows,
             failed_logins_per_address,
             audit,
             self_check,
@@ -179,10 +203,44 @@ impl Plan {
             data_dir: started.data_dir.clone(),
             workers: started.workers,
             partitions: started.partitions,
+            cluster: started.cluster.clone(),
+            internal: InternalTraffic { encryption: started.internal.encryption, ..self.internal },
             durability: started.durability,
             namespace: started.namespace.clone(),
             ..self
         }
+    }
+}
+
+/// What has to do with clients, and with other brokers.
+#[derive(Default)]
+struct ClientsSide {
+    authentications: BTreeMap<String, Authentication>,
+    authorizations: BTreeMap<String, Authorization>,
+    listeners: Vec<Listener>,
+    dataflows: dataflow::Settled,
+}
+
+impl ClientsSide {
+    /// Nothing in a backend: it is given the same resources as frontends, and need not have what these refer to.
+    fn settle(
+        input: &Input,
+        resources: &Resources,
+        (addresses, namespace): (&FlagListeners<'_>, &str),
+        admin: Option<&Admin>,
+        reading: &mut Reading,
+    ) -> Self {
+        if input.flags.cluster.as_ref().is_some_and(|cluster| cluster.role == ClusterRole::Backend) {
+            return Self::default();
+        }
+        let authentications = authentication::settle(input, (resources, namespace), reading);
+        let authorizations = authorization::settle(resources, reading);
+        let listeners = {
+            let guards = Guards { authentications: &authentications, authorizations: &authorizations };
+            listeners::settle(input, resources, (addresses, namespace), (admin, &guards), reading)
+        };
+        let dataflows = dataflow::settle(resources, namespace, reading);
+        Self { authentications, authorizations, listeners, dataflows }
     }
 }
 

@@ -1,6 +1,9 @@
 //! The reference pages of the resources, written from their types.
 
+mod dataflows;
 mod page;
+
+pub use dataflows::{dataflow_endpoint_page, dataflow_page, dataflow_profile_page};
 
 use crate::resource::{AUTHENTICATION, AUTHORIZATION, BROKER, LISTENER};
 
@@ -196,7 +199,7 @@ mod tests {
 
     use super::{
         AUTHENTICATION_EXAMPLE, AUTHORIZATION_EXAMPLE, BROKER_EXAMPLE, LISTENER_EXAMPLE, authentication_page,
-        authorization_page, broker_page, listener_page,
+        authorization_page, broker_page, dataflow_endpoint_page, dataflow_page, dataflow_profile_page, listener_page,
     };
     use crate::{Host, Input, Object, ObjectKind, Plan, Text};
 
@@ -208,6 +211,9 @@ mod tests {
             ("broker-listener.md", listener_page()),
             ("broker-authentication.md", authentication_page()),
             ("broker-authorization.md", authorization_page()),
+            ("dataflow-endpoint.md", dataflow_endpoint_page()),
+            ("dataflow.md", dataflow_page()),
+            ("dataflow-profile.md", dataflow_profile_page()),
         ] {
             let path = folder.join(name);
             if std::env::var_os("CAUSEWAY_BLESS").is_some() {

@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use crate::ClusterRole;
+use crate::format::is_member;
+
 /// One setting as somebody wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Given {
@@ -69,17 +72,58 @@ pub struct Request {
     pub sys_interval: Option<Given>,
     /// `error` to `trace`.
     pub log_level: Option<Given>,
+    /// To be a process of a cluster; `None` asks for a broker that is alone.
+    pub cluster: Option<ClusterRequest>,
+}
+
+/// What a process of a cluster is asked to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterRequest {
+    /// What it does.
+    pub role: ClusterRole,
+    /// Who it is: a name with a number at its end.
+    pub name: Given,
+    /// The cluster's name.
+    pub cluster: Option<Given>,
+    /// Where a backend accepts links: `ADDR:PORT`. A frontend accepts none.
+    pub internal: Option<Given>,
+    /// All backends: `NAME=HOST:PORT`, by commas, with ranges.
+    pub backends: Given,
+    /// Copies of each partition.
+    pub redundancy_factor: Option<Given>,
+    /// The file of a join token; it is not read here.
+    pub join_token_file: Option<PathBuf>,
+    /// The shortest duration that internal certificates may have: tests have those of seconds.
+    pub shortest_internal_duration: Option<Given>,
 }
 
 /// The flags, in the order in which their problems are told.
-const ORDER: &[&str] = &["--mqtt", "--mqtts", "--ws", "--admin", "--bind", "--workers", "--partitions", "--durability"];
+const ORDER: &[&str] = &[
+    "--name",
+    "--cluster",
+    "--backends",
+    "--internal",
+    "--mqtt",
+    "--mqtts",
+    "--ws",
+    "--admin",
+    "--bind",
+    "--workers",
+    "--partitions",
+    "--redundancy-factor",
+    "--durability",
+];
 
 const DEFAULT_DATA_DIR: &str = "./causeway-data";
 
 impl Request {
-    /// The data directory asked for, or the default one. Needed before a plan can be made, since the directory may hold
+    /// The data directory asked for, or the default one: processes of a cluster have one each. Needed before a plan can be made, since the directory may hold
     /// a [`crate::ClusterRecord`].
     pub fn data_dir(&self) -> PathBuf {
-        self.data_dir.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_DATA_DIR))
+        let name = self.cluster.as_ref().map(|cluster| cluster.name.text.as_str());
+        // Not read yet: what is no name must not lead anywhere.
+        let name = name.filter(|name| is_member(name));
+        let default = || name.map_or_else(|| DEFAULT_DATA_DIR.into(), |name| format!("./causeway-{name}-data").into());
+        self.data_dir.clone().unwrap_or_else(default)
     }
 }

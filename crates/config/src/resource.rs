@@ -3,6 +3,9 @@
 mod authentication;
 mod authorization;
 mod broker;
+mod dataflow;
+mod dataflow_endpoint;
+mod dataflow_profile;
 mod diagnostics;
 mod listener;
 mod manifest;
@@ -23,7 +26,16 @@ pub(crate) use authentication::{
 pub(crate) use authorization::{
     AuthorizationSpec, BrokerMethod, BrokerResourceSpec, KeyType, PrincipalsSpec, RuleSpec, StateStoreResourceSpec,
 };
-pub(crate) use broker::{BrokerSpec, ClientsSpec, Switch};
+pub(crate) use broker::{BrokerSpec, ClientsSpec, SEPARATE, Switch};
+pub(crate) use dataflow::{
+    DataflowSpec, DestinationSettings, MapRule, MapType, OperationSpec, OperationType, OutputFormat, SourceSettings,
+    TransformationSettings,
+};
+pub(crate) use dataflow_endpoint::{
+    CloudEventsName, DataflowEndpointSpec, EndpointAuthentication, EndpointMethod, EndpointType, HostType,
+    MqttSettings, MqttVersionName, RetainName,
+};
+pub(crate) use dataflow_profile::{DataflowProfileSpec, RemoteToRemoteName};
 pub(crate) use listener::{CertManagerCertificateSpec, ListenerSpec, PortSpec, ServiceType, TlsMode, TlsSpec};
 pub(crate) use object::{Missing, Objects};
 pub(crate) use sorting::read;
@@ -41,6 +53,12 @@ pub(crate) static LISTENER: LazyLock<Shape> = LazyLock::new(schema::shape_of::<L
 pub(crate) static AUTHENTICATION: LazyLock<Shape> = LazyLock::new(schema::shape_of::<AuthenticationSpec>);
 /// What a BrokerAuthorization may say.
 pub(crate) static AUTHORIZATION: LazyLock<Shape> = LazyLock::new(schema::shape_of::<AuthorizationSpec>);
+/// What a DataflowEndpoint may say.
+pub(crate) static DATAFLOW_ENDPOINT: LazyLock<Shape> = LazyLock::new(schema::shape_of::<DataflowEndpointSpec>);
+/// What a Dataflow may say.
+pub(crate) static DATAFLOW: LazyLock<Shape> = LazyLock::new(schema::shape_of::<DataflowSpec>);
+/// What a DataflowProfile may say.
+pub(crate) static DATAFLOW_PROFILE: LazyLock<Shape> = LazyLock::new(schema::shape_of::<DataflowProfileSpec>);
 
 /// Everything that was written, sorted by kind.
 #[derive(Debug, Default)]
@@ -49,6 +67,9 @@ pub(crate) struct Resources {
     pub(crate) listeners: Vec<Resource<ListenerSpec>>,
     pub(crate) authentications: Vec<Resource<AuthenticationSpec>>,
     pub(crate) authorizations: Vec<Resource<AuthorizationSpec>>,
+    pub(crate) endpoints: Vec<Resource<DataflowEndpointSpec>>,
+    pub(crate) dataflows: Vec<Resource<DataflowSpec>>,
+    pub(crate) profiles: Vec<Resource<DataflowProfileSpec>>,
     pub(crate) objects: Objects,
 }
 

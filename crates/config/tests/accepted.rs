@@ -1,6 +1,6 @@
 //! Files that are right, with what comes of them: `accepted/NAME.json` is given as the Broker's properties,
-//! `accepted/NAME.yaml` as a resource file, and `accepted/NAME.explained` lists listeners, notices and the values that
-//! are not at their default. CAUSEWAY_BLESS=1 writes the lists anew, to be read before they are kept.
+//! `accepted/NAME.yaml` as a resource file, and `accepted/NAME.explained` lists listeners, endpoints, dataflows,
+//! notices and the values that are not at their default. CAUSEWAY_BLESS=1 writes the lists anew, to be read before they are kept.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly, its helpers too")]
 
@@ -8,6 +8,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use config::dataflow::{Dataflow, Endpoint};
 use config::{Host, Input, Origin, Plan, Text, Tls};
 
 const HOST: Host = Host { cores: 4, remembered: None };
@@ -34,6 +35,22 @@ fn explained(path: &Path) -> String {
         let guards = guards.concat();
         writeln!(told, "listener {} {} {:?}, {tls}{guards}", listener.name, listener.address, listener.protocol)
             .unwrap();
+    }
+    for endpoint in plan.endpoints.values().filter(|endpoint| endpoint.place.is_some()) {
+        let Endpoint { name, kind, reach, host, port, .. } = endpoint;
+        let path = endpoint.path.as_deref().unwrap_or_default();
+        let tls = if endpoint.tls.is_some() { "TLS" } else { "no TLS" };
+        writeln!(told, "endpoint {name} {kind:?} by {reach:?}, {host} {port}{path}, {tls}").unwrap();
+    }
+    for (name, dataflow) in &plan.dataflows {
+        let filters = dataflow.filters.iter().map(|found| format!("{:?} {}", found.group, found.filter));
+        let filters = filters.collect::<Vec<_>>().join(", ");
+        let Dataflow { source, destination, topic, mode, instances, dead_letter, .. } = dataflow;
+        writeln!(
+            told,
+            "dataflow {name} {mode:?} x{instances}: {source} [{filters}] -> {destination} {topic} or {dead_letter}"
+        )
+        .unwrap();
     }
     for notice in &plan.notices {
         writeln!(told, "notice {notice}").unwrap();

@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use config::authentication::{Method, TokenVerification};
+use config::dataflow::Credentials;
 use config::{Host, Input, Object, ObjectKind, Plan, Text};
 
 const HOST: Host = Host { cores: 4, remembered: None };
@@ -38,6 +39,14 @@ fn made() -> Vec<Object> {
         (ObjectKind::ConfigMap, "configmaps/client-crl", &[("plant.crl", "-----BEGIN X509 CRL-----")]),
         (ObjectKind::ConfigMap, "configmaps/auth-server-ca", &[("ca.crt", CERTIFICATE)]),
         (ObjectKind::Secret, "secrets/auth-server-client", &[("tls.crt", CERTIFICATE), ("tls.key", KEY)]),
+        (ObjectKind::ConfigMap, "configmaps/headquarters-ca", &[("root_ca.crt", CERTIFICATE)]),
+        (ObjectKind::ConfigMap, "configmaps/upstream-ca", &[("root_ca.crt", CERTIFICATE)]),
+        (
+            ObjectKind::Secret,
+            "secrets/headquarters-client",
+            &[("client_cert.pem", CERTIFICATE), ("client_key.pem", KEY)],
+        ),
+        (ObjectKind::Secret, "secrets/headquarters-login", &[("username", "plant-7"), ("password", "hunter2")]),
         (ObjectKind::Secret, "secrets/clients", &[("users", "# nobody yet\n")]),
     ]
     .map(|(kind, path, entries)| Object {
@@ -98,12 +107,37 @@ fn authorization_has_an_example_that_is_complete() {
 }
 
 #[test]
+fn each_credential_of_dataflows_has_an_example_that_is_complete() {
+    let mut shown = BTreeSet::new();
+    for path in files(&folder().join("dataflows")) {
+        let plan = sound(vec![text(&path)], made());
+        for dataflow in plan.dataflows.values() {
+            let ends = [&dataflow.source, &dataflow.destination];
+            let remote = ends.into_iter().find(|name| *name != "default").unwrap();
+            shown.insert(match &plan.endpoints[remote].credentials {
+                Credentials::Anonymous => "nobody",
+                Credentials::ServiceAccountToken(_) => "a token",
+                Credentials::X509(_) => "a certificate",
+                Credentials::SystemAssignedManagedIdentity(_) => "this machine",
+                Credentials::UserAssignedManagedIdentity(_) => "an identity",
+                Credentials::UsernamePassword(_) => "a password",
+            });
+        }
+    }
+    let all = ["nobody", "a token", "a certificate", "this machine", "an identity", "a password"];
+    assert_eq!(shown, BTreeSet::from(all));
+}
+
+#[test]
 fn without_what_has_to_be_made_the_problem_names_it() {
     for (file, missing) in [
         ("authentication/x509.yaml", "configmaps/client-ca"),
         ("authentication/custom.yaml", "secrets/auth-server-client"),
         ("authentication/user-password.yaml", "secrets/clients"),
         ("authorization/telemetry.yaml", "secrets/clients"),
+        ("dataflows/x509.yaml", "secrets/headquarters-client"),
+        ("dataflows/x509.yaml", "configmaps/headquarters-ca"),
+        ("dataflows/username-password-websockets.yaml", "secrets/headquarters-login"),
     ] {
         let input = Input { texts: vec![text(&folder().join(file))], ..Input::default() };
         let problems = Plan::check(&input, &HOST).unwrap_err().to_string();

@@ -63,6 +63,11 @@ const SCRAPS: &[&str] = &[
     "authenticationMethods",
     "X509",
     "{principal.username}",
+    "kind: Dataflow\n",
+    "operations",
+    "mqttSettings",
+    "$share/a/",
+    "${inputTopic.1}",
     "999999999999999999999999h",
     "0.000000000001s",
 ];

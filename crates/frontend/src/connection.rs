@@ -10,11 +10,15 @@ mod authenticate;
 mod connect;
 mod deadlines;
 mod end;
+pub(crate) mod fullness;
 mod grant;
 mod publish;
+mod reading;
+mod release;
 mod review;
 mod session;
 mod subscribe;
+mod sys;
 mod traced;
 
 use std::cell::{Cell, RefCell};
@@ -23,10 +27,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use bytes::Buf;
 use mqtt::{Frame, Packet, PacketType, Peer, ProtocolVersion, Split};
 use partition::{Epoch, Owner, PartitionId};
-use tokio::io::ReadBuf;
 
 use crate::entrance::Entrance;
 use crate::fault::Fault;
@@ -34,6 +36,7 @@ use crate::outbound::{Outbound, Writer};
 use crate::spans::Operation;
 use crate::transport::Transport;
 use crate::worker::Worker;
+use sys::WatchedSys;
 
 pub(crate) use end::End;
 pub(crate) use grant::Grant;
@@ -87,6 +90,8 @@ pub(crate) struct Connection {
     end: Cell<Option<End>>,
     /// Retained reads to go on with when the client has taken what it has: (partition, encoded command).
     reads: RefCell<Vec<(PartitionId, Box<[u8]>)>>,
+    /// Where the partitions are in other processes: the filters that the broker's own values match.
+    watched_sys: RefCell<Vec<WatchedSys>>,
     /// It may have subscriptions, or messages waiting, that the rules do not allow (any more): what it is given is looked
     /// at once more.
     is_guarded: Cell<bool>,
@@ -115,6 +120,7 @@ impl Connection {
             last_heard: Cell::new(now_s),
             end: Cell::new(None),
             reads: RefCell::new(Vec::new()),
+            watched_sys: RefCell::new(Vec::new()),
             is_guarded: Cell::new(false),
             look_at: Cell::new(u64::MAX),
             cut_at: Cell::new(u64::MAX),
@@ -164,83 +170,13 @@ impl Connection {
         self.outbound.borrow().session.as_ref().map(|session| session.epoch)
     }
 
-    fn poll_read(self: &Rc<Self>, worker: &Rc<Worker>, cx: &mut Context<'_>) {
-        if self.stalled.get() {
-            self.look_again(worker);
-        }
-        for _ in 0..READS_PER_POLL {
-            if self.stalled.get() || self.is_ending() {
-                return;
-            }
-            if self.outbound.borrow().outbox.len() > UNTAKEN_BYTES {
-                // The end of a write that empties the outbox wakes the task.
-                return;
-            }
-            match self.poll_read_once(worker, cx) {
-                Poll::Pending => return,
-                Poll::Ready(Ok(0)) => return self.end(worker, End::Lost),
-                Poll::Ready(Ok(_)) => self.last_heard.set(worker.now_s()),
-                Poll::Ready(Err(error)) => {
-                    tracing::debug!(peer = %self.peer, %error, "connection lost");
-                    return self.end(worker, End::Lost);
-                }
-            }
-        }
-        cx.waker().wake_by_ref();
-    }
-
-    fn poll_read_once(self: &Rc<Self>, worker: &Rc<Worker>, cx: &mut Context<'_>) -> Poll<std::io::Result<usize>> {
-        let mut shared = worker.read_buffer.borrow_mut();
-        let mut buf = ReadBuf::new(&mut shared);
-        match self.transport.borrow_mut().poll_read(cx, &mut buf) {
-            Poll::Ready(Ok(())) => {}
-            Poll::Ready(Err(e)) => return Poll::Ready(Err(e)),
-            Poll::Pending => return Poll::Pending,
-        }
-        let data = buf.filled();
-        worker.counters.bytes_received.add(data.len() as u64);
-        worker.begin_read();
-        let mut inbound = self.inbound.borrow_mut();
-        if inbound.partial.is_empty() {
-            let used = self.handle_all(worker, &mut inbound, data);
-            if used < data.len() && !self.is_ending() {
-                inbound.partial = worker.spares.borrow_mut().take();
-                inbound.keep(&data[used..]);
-            }
-        } else {
-            inbound.keep(data);
-            self.handle_partial(worker, &mut inbound);
-        }
-        Poll::Ready(Ok(data.len()))
-    }
-
-    fn look_again(self: &Rc<Self>, worker: &Rc<Worker>) {
-        self.stalled.set(false);
-        let mut inbound = self.inbound.borrow_mut();
-        if matches!(inbound.phase, Phase::Authenticating(_) | Phase::Opening(_)) || inbound.held {
-            self.stalled.set(true);
-            return;
-        }
-        self.handle_partial(worker, &mut inbound);
-    }
-
-    fn handle_partial(self: &Rc<Self>, worker: &Rc<Worker>, inbound: &mut Inbound) {
-        let mut partial = std::mem::take(&mut inbound.partial);
-        let used = self.handle_all(worker, inbound, &partial);
-        partial.advance(used);
-        if partial.is_empty() || self.is_ending() {
-            worker.spares.borrow_mut().give(partial);
-        } else {
-            inbound.partial = partial;
-        }
-    }
-
     /// Handles the whole packets at the front of `data` and returns how many bytes they took.
     fn handle_all(self: &Rc<Self>, worker: &Rc<Worker>, inbound: &mut Inbound, data: &[u8]) -> usize {
         if matches!(inbound.phase, Phase::AwaitConnect) {
             // Those that hold now are what CONNACK will promise.
             inbound.limits = worker.limits();
         }
+        inbound.need = 0;
         let mut used = 0;
         while used < data.len() {
             let step = match mqtt::split(&data[used..], inbound.limits.packet_size) {

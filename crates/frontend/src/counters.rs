@@ -101,7 +101,7 @@ counters! {
         payload_bytes_sent,
         /// QoS 0 messages not taken because the disk was full.
         qos0_dropped_incoming,
-        /// QoS 0 messages not delivered because the client reads too slowly.
+        /// QoS 0 messages not delivered because the client reads too slowly, or because they came too late.
         qos0_dropped_outgoing,
         authentication_successes,
         authentication_deny,

@@ -28,10 +28,19 @@ impl Entrance {
 
     /// For the broker's own connections.
     pub fn internal() -> Self {
+        Self::of_memory(Standing::Internal)
+    }
+
+    /// For clients in this process.
+    pub fn inside() -> Self {
+        Self::of_memory(Standing::Client)
+    }
+
+    fn of_memory(standing: Standing) -> Self {
         Self {
             name: INTERNAL.into(),
             protocol: Protocol { framing: Framing::Mqtt, tls: None },
-            standing: Standing::Internal,
+            standing,
             policy: ArcSwap::from_pointee(Policy::open()),
             closed: AtomicBool::new(false),
         }
@@ -53,6 +62,11 @@ impl Entrance {
 
     pub fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
+    }
+
+    /// Whether its connections come through memory, from no address.
+    pub fn is_memory(&self) -> bool {
+        *self.name == *INTERNAL
     }
 
     /// Whether its connections are the broker's own, which no figure of clients counts.

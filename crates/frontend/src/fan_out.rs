@@ -33,12 +33,31 @@ pub(crate) struct Alias {
     pub known: bool,
 }
 
+/// A message in its encoded form, within what it came with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Encoded<'a> {
+    pub body: &'a [u8],
+    pub within: &'a Bytes,
+}
+
+impl<'a> Encoded<'a> {
+    /// By itself.
+    pub fn of(body: &'a Bytes) -> Self {
+        Self { body, within: body }
+    }
+
+    /// The message in its own right.
+    pub fn owned(self) -> Bytes {
+        self.within.slice_ref(self.body)
+    }
+}
+
 struct Class {
     v5: bool,
     qos: QoS,
     retain: bool,
     subscription_ids: Box<[u32]>,
-    frame: BytesMut,
+    frame: Bytes,
     encoded: EncodedPublish,
 }
 
@@ -54,6 +73,8 @@ pub(crate) struct FanOut<'a> {
     /// Whether more than one receiver is expected, so that keeping an encoding pays.
     many: bool,
     classes: Vec<Class>,
+    /// What it was read from, of a message that has been kept.
+    body: Option<Encoded<'a>>,
     /// The message in its own right, for those who cannot take it now.
     owned: Option<Bytes>,
     shared_payload: Option<Bytes>,
@@ -78,26 +99,37 @@ impl<'a> FanOut<'a> {
             now,
             many: false,
             classes: Vec::new(),
+            body: None,
             owned: None,
             shared_payload: None,
             trace: None,
         }
     }
 
-    /// A message that has been kept, in its encoded form.
-    pub fn kept(message: &Message<'a>, body: &Bytes, now: Timestamp) -> Self {
-        let mut fan_out = Self::live(
-            PublishPermit::broker(message.topic),
-            [message.properties, &[], &[]],
-            message.payload,
-            message.expires,
+    /// A message that has been kept, or has come from a partition, in its encoded form.
+    #[inline]
+    pub fn kept(message: &Message<'a>, body: Encoded<'a>, now: Timestamp) -> Self {
+        let is_shared = message.payload.len() >= SHARE_FROM;
+        Self {
+            topic: PublishPermit::broker(message.topic).topic(),
+            properties: [message.properties, &[], &[]],
+            payload: message.payload,
+            expires: message.expires,
             now,
-        );
-        if message.payload.len() >= SHARE_FROM {
-            fan_out.shared_payload = Some(body.slice_ref(message.payload));
+            many: false,
+            classes: Vec::new(),
+            body: Some(body),
+            owned: None,
+            shared_payload: is_shared.then(|| body.within.slice_ref(message.payload)),
+            trace: None,
         }
-        fan_out.owned = Some(body.clone());
-        fan_out
+    }
+
+    /// Says that the payload lies in `packet`, which is not empty: those who share it take it from there.
+    pub fn lies_in(&mut self, packet: &Bytes) {
+        if self.payload.len() >= SHARE_FROM {
+            self.shared_payload = Some(packet.slice_ref(self.payload));
+        }
     }
 
     /// Says that more than one receiver may come.
@@ -116,6 +148,9 @@ impl<'a> FanOut<'a> {
 
     /// The message as it is kept while it waits, made once for all who wait.
     pub fn owned(&mut self) -> Bytes {
+        if let Some(body) = self.body {
+            return body.owned();
+        }
         let Self { topic, properties, payload, expires, .. } = *self;
         let owned = self.owned.get_or_insert_with(|| {
             // QoS and retain of a waiting delivery stand beside it.
@@ -202,13 +237,17 @@ impl<'a> FanOut<'a> {
                     qos: manner.qos,
                     retain: manner.retain,
                     subscription_ids: manner.subscription_ids.into(),
-                    frame,
+                    frame: frame.freeze(),
                     encoded,
                 });
                 self.classes.len() - 1
             }
         };
         let class = &self.classes[place];
+        if personal.id.is_none() && !personal.dup {
+            outbox.push_frame(&class.frame, spares);
+            return true;
+        }
         let out = outbox.buffer(spares);
         let start = out.len();
         out.extend_from_slice(&class.frame);
@@ -243,8 +282,12 @@ mod tests {
     #[test]
     fn a_copied_frame_equals_one_encoded_for_the_receiver() {
         let properties: [&[u8]; 3] = [b"\x01\x01", &[], &[]];
+        let alike = Personal { id: None, dup: false, alias: None };
         let personal = Personal { id: PacketId::new(0x1234), dup: true, alias: None };
-        for version in [ProtocolVersion::V3_1_1, ProtocolVersion::V5] {
+        let receivers = [(QoS::AtMostOnce, alike), (QoS::AtLeastOnce, personal)];
+        for (version, (qos, personal)) in
+            [ProtocolVersion::V3_1_1, ProtocolVersion::V5].into_iter().flat_map(|v| receivers.map(|r| (v, r)))
+        {
             for payload_len in [5, SHARE_FROM - 1, SHARE_FROM] {
                 let payload = vec![7; payload_len];
                 let mut outboxes = [Outbox::default(), Outbox::default()];
@@ -260,13 +303,28 @@ mod tests {
                     if many == 1 {
                         fan_out.expect_many();
                     }
-                    fan_out.append(outbox, &mut spares, version, manner(QoS::AtLeastOnce), personal);
-                    assert_eq!(outbox.len(), fan_out.frame_len(version, manner(QoS::AtLeastOnce), personal));
+                    fan_out.append(outbox, &mut spares, version, manner(qos), personal);
+                    assert_eq!(outbox.len(), fan_out.frame_len(version, manner(qos), personal));
                 }
                 let [one, many] = outboxes.map(|mut o| std::iter::from_fn(move || o.take_chunk()).flatten().collect());
                 let (one, many): (Vec<u8>, Vec<u8>) = (one, many);
                 assert_eq!(one, many);
             }
+        }
+    }
+
+    #[test]
+    fn a_payload_that_lies_in_its_packet_is_not_copied() {
+        for payload_len in [SHARE_FROM - 1, SHARE_FROM] {
+            let packet = Bytes::from(vec![7; payload_len + 9]);
+            let mut fan_out = FanOut::live(PublishPermit::broker("a/b"), [&[]; 3], &packet[9..], None, NOW);
+            fan_out.lies_in(&packet);
+            let (mut outbox, mut spares) = (Outbox::default(), Spares::default());
+            let personal = Personal::default();
+            fan_out.append(&mut outbox, &mut spares, ProtocolVersion::V5, manner(QoS::AtMostOnce), personal);
+            let last = std::iter::from_fn(|| outbox.take_chunk()).last().unwrap();
+            assert!(last.ends_with(&packet[9..]));
+            assert_eq!(last.as_ptr() == packet[9..].as_ptr(), payload_len >= SHARE_FROM);
         }
     }
 

@@ -42,6 +42,8 @@ pub(crate) enum Fault {
     AnswerTooLarge,
     #[error("memory was short for too long, and the client's version has no way to be told")]
     Memory,
+    #[error("memory is short, and too much waits for the client")]
+    TooSlow,
     #[error("the server is shutting down")]
     ShuttingDown,
     #[error("closed by whoever operates the broker")]
@@ -68,7 +70,7 @@ impl Fault {
             Self::KeepAlive => ReasonCode::KeepAliveTimeout,
             Self::ConnectDeadline => ReasonCode::MaximumConnectTime,
             Self::AnswerTooLarge => ReasonCode::PacketTooLarge,
-            Self::Memory | Self::TooManyFilters => ReasonCode::QuotaExceeded,
+            Self::Memory | Self::TooManyFilters | Self::TooSlow => ReasonCode::QuotaExceeded,
             Self::TakenOver => ReasonCode::SessionTakenOver,
             Self::ShuttingDown => ReasonCode::ServerShuttingDown,
             Self::Administrative => ReasonCode::AdministrativeAction,

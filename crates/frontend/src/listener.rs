@@ -57,10 +57,6 @@ pub(crate) fn serve_std(worker: &Rc<Worker>, stream: std::net::TcpStream, peer: 
 }
 
 fn serve(worker: &Rc<Worker>, stream: TcpStream, peer: SocketAddr, entrance: &Arc<Entrance>) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%peer, %error, "connection lost");
-        return;
-    }
     // A handshake costs a signature: not for who has failed too often.
     if entrance.protocol.tls.is_some() && entrance.policy().methods().is_some() && worker.gate.is_limited(peer.ip()) {
         return;

@@ -14,6 +14,7 @@ use partition::{Delivery, PartitionId, SessionSlot, Step, Timestamp};
 
 use crate::aliases::OutgoingAliases;
 use crate::connection::Session;
+use crate::connection::fullness::Fullness;
 use crate::counters::{CategoryCounters, Counters};
 use crate::fan_out::{FanOut, Manner, Personal};
 use crate::outbox::{Outbox, Spares};
@@ -94,6 +95,7 @@ pub(crate) struct Outbound {
     /// The client's Receive Maximum.
     window: u16,
     in_flight: u16,
+    pub fullness: Fullness,
     ids: InFlight,
     waiting: VecDeque<Waiting>,
     waiting_bytes: usize,
@@ -122,6 +124,7 @@ impl Outbound {
             maximum_packet_size: usize::MAX,
             window: u16::MAX,
             in_flight: 0,
+            fullness: Fullness::default(),
             ids: InFlight::Own { ids: OwnIds::default(), shared: HashMap::default() },
             waiting: VecDeque::new(),
             waiting_bytes: 0,
@@ -189,6 +192,11 @@ impl Outbound {
     /// Whether a QoS 1 or 2 message would have to wait.
     pub fn is_window_full(&self) -> bool {
         self.in_flight >= self.window || !self.waiting.is_empty()
+    }
+
+    /// Whether the client takes about as much more as it has in flight.
+    pub fn has_much_room(&self) -> bool {
+        self.waiting.is_empty() && self.in_flight <= self.window / 2
     }
 
     pub fn nothing_waits(&self) -> bool {

@@ -1,8 +1,8 @@
 //! Bytes on their way to one client.
 //!
 //! Small frames are copied into one buffer and leave in one write; payloads of [`SHARE_FROM`] bytes and more are queued
-//! by reference, so that a fan-out holds them once, and leave in one vectored write. An outbox without content holds no
-//! buffer.
+//! by reference, so that a fan-out holds them once, and leave in one vectored write. A frame that many get alike leaves from
+//! where it lies if nothing else leaves with it. An outbox without content holds no buffer.
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
@@ -23,6 +23,8 @@ const MAX_SPARES: usize = 64;
 
 #[derive(Default)]
 pub(crate) struct Outbox {
+    /// A frame that others have too. While there is one it is all there is.
+    alone: Bytes,
     /// Full chunks, to be written before `tail`.
     sealed: VecDeque<Bytes>,
     sealed_len: usize,
@@ -31,7 +33,7 @@ pub(crate) struct Outbox {
 
 impl Outbox {
     pub fn len(&self) -> usize {
-        self.sealed_len + self.tail.len()
+        self.alone.len() + self.sealed_len + self.tail.len()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -43,11 +45,27 @@ impl Outbox {
         if self.tail.capacity() == 0 {
             self.tail = spares.take();
         }
+        if !self.alone.is_empty() {
+            self.tail.extend_from_slice(&std::mem::take(&mut self.alone));
+        }
         &mut self.tail
+    }
+
+    /// Queues a small frame that others get as well.
+    pub fn push_frame(&mut self, frame: &Bytes, spares: &mut Spares) {
+        if self.is_empty() {
+            self.alone = frame.clone();
+        } else {
+            self.buffer(spares).extend_from_slice(frame);
+        }
     }
 
     /// Queues `bytes` by reference.
     pub fn push_shared(&mut self, bytes: Bytes) {
+        if !self.alone.is_empty() {
+            self.sealed_len += self.alone.len();
+            self.sealed.push_back(std::mem::take(&mut self.alone));
+        }
         if !self.tail.is_empty() {
             self.seal(self.tail.len());
         }
@@ -67,12 +85,16 @@ impl Outbox {
 
     /// The first bytes to write.
     pub fn front(&self) -> &[u8] {
-        self.sealed.front().map_or(&self.tail, |chunk| chunk)
+        match self.sealed.front() {
+            Some(chunk) => chunk,
+            None if self.alone.is_empty() => &self.tail,
+            None => &self.alone,
+        }
     }
 
     /// What to write, oldest first, as far as `slices` reaches.
     pub fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>; MAX_SLICES]) -> usize {
-        let chunks = self.sealed.iter().map(|chunk| &chunk[..]).chain([&self.tail[..]]);
+        let chunks = self.sealed.iter().map(|chunk| &chunk[..]).chain([&self.tail[..], &self.alone[..]]);
         let mut count = 0;
         for (slice, chunk) in slices.iter_mut().zip(chunks.filter(|c| !c.is_empty())) {
             *slice = IoSlice::new(chunk);
@@ -87,6 +109,9 @@ impl Outbox {
 
     /// Takes everything, as chunks in order.
     pub fn take_chunk(&mut self) -> Option<Bytes> {
+        if !self.alone.is_empty() {
+            return Some(std::mem::take(&mut self.alone));
+        }
         if let Some(chunk) = self.sealed.pop_front() {
             self.sealed_len -= chunk.len();
             return Some(chunk);
@@ -96,6 +121,13 @@ impl Outbox {
 
     /// Removes the first `written` bytes.
     pub fn advance(&mut self, mut written: usize) {
+        if !self.alone.is_empty() {
+            self.alone.advance(written);
+            if self.alone.is_empty() {
+                self.alone = Bytes::new();
+            }
+            return;
+        }
         while let Some(chunk) = self.sealed.front_mut() {
             let part = written.min(chunk.len());
             self.sealed_len -= part;
@@ -115,7 +147,9 @@ impl Outbox {
     /// Gives the buffer of an empty outbox back.
     pub fn release(&mut self, spares: &mut Spares) {
         debug_assert!(self.is_empty());
-        spares.give(std::mem::take(&mut self.tail));
+        if self.tail.capacity() > 0 {
+            spares.give(std::mem::take(&mut self.tail));
+        }
         if self.sealed.capacity() > 0 {
             self.sealed = VecDeque::new();
         }
@@ -171,6 +205,33 @@ mod tests {
             assert_eq!(drain(&mut outbox, step), b"one two three four");
             outbox.release(&mut spares);
             assert_eq!(outbox.tail.capacity(), 0);
+        }
+    }
+
+    #[test]
+    fn a_frame_that_others_have_stays_in_its_place_whatever_comes_before_and_behind() {
+        let frame = Bytes::from_static(b"frame ");
+        let appends: [fn(&mut Outbox, &mut Spares); 3] = [
+            |outbox, spares| outbox.push_frame(&Bytes::from_static(b"again "), spares),
+            |outbox, spares| outbox.buffer(spares).extend_from_slice(b"again "),
+            |outbox, _| outbox.push_shared(Bytes::from_static(b"again ")),
+        ];
+        for (append, step) in appends.into_iter().flat_map(|append| (1..20).map(move |step| (append, step))) {
+            let (mut outbox, mut spares) = (Outbox::default(), Spares::default());
+            outbox.push_frame(&frame, &mut spares);
+            assert_eq!(outbox.front().as_ptr(), frame.as_ptr(), "it is not copied as long as it is alone");
+            append(&mut outbox, &mut spares);
+            outbox.push_frame(&frame, &mut spares);
+            assert_eq!(drain(&mut outbox, step), b"frame again frame ");
+            // Not released: the peer has taken all, but not all is flushed.
+            outbox.push_frame(&frame, &mut spares);
+            append(&mut outbox, &mut spares);
+            assert_eq!(drain(&mut outbox, step), b"frame again ");
+            outbox.release(&mut spares);
+            outbox.push_frame(&frame, &mut spares);
+            append(&mut outbox, &mut spares);
+            let chunks: Vec<u8> = std::iter::from_fn(|| outbox.take_chunk()).flatten().collect();
+            assert_eq!(chunks, b"frame again ");
         }
     }
 

@@ -76,6 +76,11 @@ impl PendingAcks {
         std::mem::take(&mut pending.fence).then_some(qos)
     }
 
+    /// Whether the outcome of a publish is not known yet.
+    pub fn waits_for(&self, tag: Tag) -> bool {
+        self.queue.get(self.place(tag)).is_some_and(|pending| pending.outcome.is_none())
+    }
+
     /// The next acknowledgement that may leave.
     pub fn pop(&mut self) -> Option<(AckKind, PacketId, ReasonCode)> {
         let outcome = self.queue.front()?.outcome?;
@@ -101,13 +106,15 @@ mod tests {
         acks.push_done(AckKind::PubAck, id(3), ReasonCode::Success);
         let third = acks.push_waiting(AckKind::PubRec, id(9), true);
         assert_eq!((acks.pop(), acks.pubacks()), (None, 2));
+        assert!(acks.waits_for(third) && !acks.waits_for(Tag(third.0 + 1)));
         assert_eq!(acks.resolve(third, ReasonCode::Success), Some(QoS::ExactlyOnce));
+        assert!(acks.waits_for(first) && !acks.waits_for(third));
         assert_eq!(acks.pop(), None);
         assert_eq!(acks.resolve(first, ReasonCode::NoMatchingSubscribers), None);
         let left: Vec<u16> = std::iter::from_fn(|| acks.pop()).map(|(_, id, _)| id.get()).collect();
         assert_eq!(left, [7, 3, 9]);
         assert_eq!(acks.pubacks(), 0);
-        assert!(acks.is_empty());
+        assert!(acks.is_empty() && !acks.waits_for(first));
     }
 
     #[test]

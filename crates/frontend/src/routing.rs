@@ -75,7 +75,7 @@ impl Worker {
         let cache = self.routes.routes.borrow();
         let known = cache.get(topic);
         if let Some(route) = known
-            && self.index(route.partition).epoch_of(topic) == route.resolved.epoch
+            && self.index(route.partition).vouches_for(&route.resolved)
         {
             return Rc::clone(route);
         }

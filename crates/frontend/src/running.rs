@@ -22,6 +22,7 @@ use crate::client_ids::ClientIds;
 use crate::counters::{CategoryTotals, Counters, Totals};
 use crate::door::Door;
 use crate::entrance::Entrance;
+use crate::lanes::{self, Far, Reach};
 use crate::listener;
 use crate::listening::ListenError;
 use crate::pool::Pool;
@@ -29,6 +30,7 @@ use crate::settings::{Limits, Listener, Settings};
 use crate::spans::SpanSink;
 use crate::sys::Sys;
 use crate::view::FrontendView;
+use crate::ways::{Way, Ways};
 use crate::worker::{FromPeer, Request, Shared, Worker};
 
 /// How long clients have for taking their last bytes when the frontend stops.
@@ -39,9 +41,6 @@ const ROOM_PAUSE: Duration = Duration::from_millis(5);
 
 /// How long a listener may take to be added or removed.
 pub(crate) const REQUEST_DEADLINE: Duration = Duration::from_secs(5);
-
-/// Only one frontend in a process so far.
-const FRONTEND: u16 = 0;
 
 /// Why a frontend could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -78,32 +77,36 @@ impl Frontend {
     /// # Errors
     /// The system gives no threads, a socket cannot be used, or two listeners have one name.
     pub fn start(settings: Settings) -> Result<Self, StartError> {
-        let workers = settings.answers.len();
+        let Ways { frontend, workers: ways, near, far, counters } = Ways::of(settings.partitions);
+        let partitions = far.as_ref().map_or(near.len(), |far| far.replicas.len());
+        let workers = ways.len();
         let (peers, mailboxes): (Vec<_>, Vec<_>) = (0..workers).map(|_| mailbox::channel()).unzip();
         let shared = Arc::new(Shared {
-            frontend: FRONTEND,
-            slots: SlotTable::even(settings.partitions.len() as u16),
+            frontend,
+            slots: SlotTable::even(partitions as u16),
             gate: settings.gate,
             denials: settings.denials,
             pool: Pool::new(settings.back_pressure_bytes),
-            sys: Sys::new(settings.sys),
-            partitions: settings.partitions,
+            sys: Sys::new(settings.sys, counters),
+            partitions: near,
+            far,
             counters: (0..workers).map(|_| Arc::new(Counters::default())).collect(),
             categories: Categories::default(),
             internal: Arc::new(Entrance::internal()),
+            inside: Arc::new(Entrance::inside()),
             waiting: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
             peers,
             client_ids: ClientIds::new()?,
         });
         let (stop, stopped) = watch::channel(false);
         let mut frontend = Self { stop, threads: Vec::new(), shared };
-        for (id, (answers, peers)) in settings.answers.into_iter().zip(mailboxes).enumerate() {
+        for (id, (way, peers)) in ways.into_iter().zip(mailboxes).enumerate() {
             let start = Start {
                 id: id as u16,
                 shared: Arc::clone(&frontend.shared),
                 limits: settings.limits.clone(),
                 spans: settings.spans.clone(),
-                answers,
+                way,
                 peers,
                 stopped: stopped.clone(),
             };
@@ -186,7 +189,16 @@ impl Frontend {
 
     /// For the broker's own clients.
     pub fn door(&self) -> Door {
-        Door { shared: Arc::clone(&self.shared), stopped: self.stop.subscribe() }
+        self.door_to(&self.shared.internal)
+    }
+
+    /// For clients in this process that are nobody's but the user's: dataflows.
+    pub fn client_door(&self) -> Door {
+        self.door_to(&self.shared.inside)
+    }
+
+    fn door_to(&self, entrance: &Arc<Entrance>) -> Door {
+        Door { shared: Arc::clone(&self.shared), entrance: Arc::clone(entrance), stopped: self.stop.subscribe() }
     }
 
     /// For questions about clients.
@@ -204,8 +216,21 @@ impl Frontend {
         }
     }
 
+    /// How partitions in other processes are reached; `None` if they are in this one.
+    pub fn reach(&self) -> Option<impl Fn() -> Reach + Send + Sync + use<>> {
+        self.shared.far.clone().map(|far| move || far.reach())
+    }
+
+    /// What backends in other processes tell of the partitions, by number: `None` where nothing was heard for five seconds.
+    /// Empty if the partitions are in this process.
+    pub fn figures(&self) -> impl Fn() -> Vec<Option<partition::Counters>> + Send + Sync + use<> {
+        let far = self.shared.far.clone();
+        move || far.as_deref().map(Far::figures).unwrap_or_default()
+    }
+
     /// Stops listening, tells the clients (DISCONNECT 0x8B), closes their sessions and ends the workers. Takes up to
-    /// [`DRAIN_DEADLINE`] and a little.
+    /// [`DRAIN_DEADLINE`] and a little; with partitions in other processes, until the links to them have ended: up to
+    /// their own deadline longer.
     pub fn stop(self) {
         self.stop.send_replace(true);
         for thread in self.threads {
@@ -240,7 +265,7 @@ struct Start {
     shared: Arc<Shared>,
     limits: Limits,
     spans: Option<SpanSink>,
-    answers: mailbox::Receiver<Answer>,
+    way: Way,
     peers: mailbox::Receiver<FromPeer>,
     stopped: watch::Receiver<bool>,
 }
@@ -273,10 +298,17 @@ impl Start {
     }
 
     async fn serve(mut self) {
-        let worker = Worker::new(self.id, self.shared, self.limits, self.spans);
+        let (answers, links) = match self.way {
+            Way::Near(answers) => (Some(answers), Vec::new()),
+            Way::Far(links) => (None, links),
+        };
+        let worker = Worker::new(self.id, self.shared, links, self.limits, self.spans);
         WORKER.set(Some(Rc::clone(&worker)));
         let mut tasks = vec![
-            tokio::task::spawn_local(take_answers(Rc::clone(&worker), self.answers)),
+            match answers {
+                Some(answers) => tokio::task::spawn_local(take_answers(Rc::clone(&worker), answers)),
+                None => tokio::task::spawn_local(lanes::work(Rc::clone(&worker))),
+            },
             tokio::task::spawn_local(take_from_peers(Rc::clone(&worker), self.peers)),
             tokio::task::spawn_local(tick(Rc::clone(&worker))),
         ];
@@ -286,11 +318,13 @@ impl Start {
         // An error means that the frontend itself is gone.
         let _ = self.stopped.wait_for(|stopped| *stopped).await;
         worker.listening.stop();
-        drain(&worker).await;
+        let deadline = Instant::now() + DRAIN_DEADLINE;
+        drain(&worker, deadline).await;
+        worker.end_turn();
+        lanes::drain(&worker, deadline).await;
         for task in tasks {
             task.abort();
         }
-        worker.end_turn();
     }
 }
 
@@ -348,8 +382,7 @@ async fn tick(worker: Rc<Worker>) {
     }
 }
 
-async fn drain(worker: &Rc<Worker>) {
-    let deadline = Instant::now() + DRAIN_DEADLINE;
+async fn drain(worker: &Rc<Worker>, deadline: Instant) {
     worker.send_all_away();
     while worker.has_connections() && Instant::now() < deadline {
         sleep(ROOM_PAUSE).await;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use auth::authentication::Gate;
 use auth::{DenialSink, Policy};
-use link::{inbox, mailbox};
-use partition::{Answer, Routes, Timestamp};
+use link::{inbox, mailbox, wire};
+use partition::{Answer, Incarnation, Routes, Timestamp};
 use rustls::ServerConfig;
 use rustls::server::ClientHello;
 
@@ -27,10 +27,7 @@ pub struct Settings {
     pub gate: Gate,
     /// Who is told what clients are denied; `None` tells nobody.
     pub denials: Option<DenialSink>,
-    /// One receiver per worker: where partitions answer.
-    pub answers: Vec<mailbox::Receiver<Answer>>,
-    /// By partition number.
-    pub partitions: Vec<PartitionLink>,
+    pub partitions: Partitions,
 }
 
 /// What `$SYS` needs to know.
@@ -39,11 +36,48 @@ pub struct SysSettings {
     pub interval: Option<Duration>,
     /// `$SYS/broker/version`.
     pub version: String,
-    /// All partitions' counters, added up.
-    pub partitions: Box<dyn Fn() -> partition::Counters + Send + Sync>,
 }
 
-/// How to reach a partition, and its subscriptions.
+/// Where the partitions are, all of them.
+pub enum Partitions {
+    /// In this process.
+    Near(NearPartitions),
+    /// In other processes.
+    Far(FarPartitions),
+}
+
+/// Partitions in this process.
+pub struct NearPartitions {
+    /// By partition number.
+    pub links: Vec<PartitionLink>,
+    /// One receiver per worker: where partitions answer.
+    pub answers: Vec<mailbox::Receiver<Answer>>,
+    /// All partitions' counters, added up.
+    pub counters: Box<dyn Fn() -> partition::Counters + Send + Sync>,
+}
+
+/// Partitions in backends' processes.
+pub struct FarPartitions {
+    /// Number of this frontend, of no other one in the cluster.
+    pub frontend: u16,
+    /// Of this run of the process: above that of every earlier run of this frontend. The frontend takes a later one by
+    /// itself when a partition does not know it any more.
+    pub incarnation: Incarnation,
+    /// By partition number: the backends that may lead it, the likeliest first.
+    pub replicas: Vec<Vec<u16>>,
+    /// By worker: its links, one to each backend. The worker opens streams on them and stops them at its end.
+    pub links: Vec<Vec<FarLink>>,
+}
+
+/// A worker's link to a backend.
+pub struct FarLink {
+    /// Number of the backend.
+    pub backend: u16,
+    pub link: wire::Link,
+    pub driver: wire::Driver,
+}
+
+/// How to reach a partition in this process, and its subscriptions.
 #[derive(Clone)]
 pub struct PartitionLink {
     pub inbox: inbox::Sender,
@@ -54,7 +88,7 @@ pub struct PartitionLink {
 pub struct Listener {
     /// Of no other listener of the frontend.
     pub name: Arc<str>,
-    /// Bound, listening, non-blocking.
+    /// Bound, listening, non-blocking. Its connections have its options: TCP_NODELAY is to be set.
     pub socket: TcpListener,
     pub protocol: Protocol,
     pub policy: Arc<Policy>,

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use auth::PublishPermit;
@@ -15,15 +15,20 @@ use tokio::sync::watch;
 use crate::connection::Connection;
 use crate::counters::Totals;
 use crate::fan_out::{FanOut, Manner};
+use crate::lanes::Far;
 use crate::settings::SysSettings;
-use crate::worker::{Shared, Worker};
+use crate::worker::{Request, Shared, Worker};
+
+/// What the topics begin with.
+pub(crate) const SYS: &str = "$SYS";
 
 /// Windows of the load averages, in minutes.
 const WINDOWS_MIN: [u32; 3] = [1, 5, 15];
 
 pub(crate) struct Sys {
     version: String,
-    partitions: Box<dyn Fn() -> partition::Counters + Send + Sync>,
+    /// Tells all partitions' counters, added up; `None` if they are in other processes, whose backends tell them.
+    partitions: Option<Box<dyn Fn() -> partition::Counters + Send + Sync>>,
     /// `None` publishes nothing.
     interval: watch::Sender<Option<Duration>>,
     started: Instant,
@@ -31,8 +36,8 @@ pub(crate) struct Sys {
 }
 
 impl Sys {
-    pub fn new(settings: SysSettings) -> Self {
-        let SysSettings { interval, version, partitions } = settings;
+    pub fn new(settings: SysSettings, partitions: Option<Box<dyn Fn() -> partition::Counters + Send + Sync>>) -> Self {
+        let SysSettings { interval, version } = settings;
         let (interval, _) = watch::channel(interval);
         Self { version, partitions, interval, started: Instant::now(), values: Mutex::default() }
     }
@@ -68,6 +73,28 @@ impl Worker {
     }
 }
 
+impl Worker {
+    fn publish_sys(&self, changed: &[(String, String)]) {
+        for (topic, value) in changed {
+            let permit = PublishPermit::broker(topic);
+            let route = self.route(permit);
+            let mut fan_out = FanOut::live(permit, [&[]; 3], value.as_bytes(), None, self.now());
+            self.deliver(&route, "", QoS::AtMostOnce, &mut fan_out);
+        }
+    }
+
+    /// Gives values that have changed to this worker's own clients, where the partitions that would find all are in other
+    /// processes: each frontend's values are its own.
+    pub fn give_sys(&self, changed: &[(String, String)]) {
+        let watching = self.connections_that(Connection::watches_sys);
+        for (topic, value) in changed {
+            let permit = PublishPermit::broker(topic);
+            let mut fan_out = FanOut::live(permit, [&[]; 3], value.as_bytes(), None, self.now());
+            watching.iter().for_each(|connection| connection.give_sys(self, topic, &mut fan_out));
+        }
+    }
+}
+
 /// Publishes until it is dropped; on one worker.
 pub(crate) async fn publish(worker: Rc<Worker>) {
     let sys = &worker.shared.sys;
@@ -77,11 +104,12 @@ pub(crate) async fn publish(worker: Rc<Worker>) {
         let every = *interval.borrow_and_update();
         let values = every.map_or_else(BTreeMap::new, |_| figures.values(&worker.shared));
         worker.look_at_the_clock();
-        for (topic, value) in sys.replace(values) {
-            let permit = PublishPermit::broker(&topic);
-            let route = worker.route(permit);
-            let mut fan_out = FanOut::live(permit, [&[]; 3], value.as_bytes(), None, worker.now());
-            worker.deliver(&route, "", QoS::AtMostOnce, &mut fan_out);
+        let changed = sys.replace(values);
+        if worker.lanes.is_some() {
+            let changed: Arc<[_]> = changed.into();
+            (0..worker.peers.len()).for_each(|peer| worker.request(peer, Request::GiveSys(Arc::clone(&changed))));
+        } else {
+            worker.publish_sys(&changed);
         }
         let pause = async {
             match every {
@@ -111,13 +139,19 @@ struct Figures {
 
 impl Figures {
     fn values(&mut self, shared: &Shared) -> BTreeMap<String, String> {
-        let (totals, _) = shared.totals();
+        let (mut totals, _) = shared.totals();
+        let sys = &shared.sys;
+        let far = || shared.far.as_deref().map(Far::counters).unwrap_or_default();
+        let partitions = sys.partitions.as_ref().map_or_else(far, |counters| counters());
+        if shared.far.is_some() {
+            // Of all frontends.
+            totals.clients = totals.clients.max(partitions.connected as u64);
+        }
         self.clients_maximum = self.clients_maximum.max(totals.clients);
         if let Some((at, before)) = self.last.replace((Instant::now(), totals)) {
             self.loads.update(&before, &totals, at.elapsed());
         }
-        let sys = &shared.sys;
-        let (uptime, partitions) = (sys.started.elapsed(), (sys.partitions)());
+        let uptime = sys.started.elapsed();
         values(&sys.version, uptime, &totals, &partitions, self.clients_maximum, &self.loads)
     }
 }
@@ -225,8 +259,7 @@ mod tests {
 
     #[test]
     fn only_what_has_changed_is_published() {
-        let partitions = Box::new(partition::Counters::default);
-        let sys = Sys::new(SysSettings { interval: None, version: String::new(), partitions });
+        let sys = Sys::new(SysSettings { interval: None, version: String::new() }, None);
         let values = |uptime: &str| {
             BTreeMap::from([
                 ("$SYS/broker/uptime".to_owned(), uptime.to_owned()),

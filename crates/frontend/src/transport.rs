@@ -2,12 +2,13 @@
 //! turn alike.
 
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use bytes::{BufMut, BytesMut};
 use rustls::pki_types::CertificateDer;
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
@@ -44,6 +45,23 @@ impl Transport {
         }
     }
 
+    /// Appends to `bytes` what is there, at most `most`, which is more than 0. `Ready(0)` is the end of the stream.
+    pub fn poll_read_onto(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &mut BytesMut,
+        most: usize,
+    ) -> Poll<io::Result<usize>> {
+        let mut room = bytes.limit(most);
+        match self {
+            Self::Tcp(stream) => pin!(stream.read_buf(&mut room)).poll(cx),
+            Self::Tls(stream) => pin!(stream.read_buf(&mut room)).poll(cx),
+            Self::WebSocket(socket) => socket.poll_read_onto(cx, &mut room),
+            Self::SecureWebSocket(socket) => socket.poll_read_onto(cx, &mut room),
+            Self::Memory(stream) => pin!(stream.read_buf(&mut room)).poll(cx),
+        }
+    }
+
     /// Writes until the outbox is empty and flushed (`Ready`) or the peer takes no more (`Pending`; the task of `cx` is
     /// woken when it does).
     pub fn poll_drain(&mut self, cx: &mut Context<'_>, outbox: &mut Outbox) -> Poll<io::Result<()>> {
@@ -57,6 +75,11 @@ impl Transport {
             Self::SecureWebSocket(socket) => socket.poll_drain(cx, outbox),
             Self::Memory(stream) => poll_write_all(stream, cx, outbox),
         }
+    }
+
+    /// Whether its end, once all is written, tells the peer what [`Self::poll_shutdown`] would.
+    pub fn says_goodbye_by_closing(&self) -> bool {
+        matches!(self, Self::Tcp(_))
     }
 
     /// Says goodbye at the transport's level (TLS close_notify, WebSocket close frame, TCP FIN).
@@ -92,4 +115,22 @@ fn poll_write_all<S: AsyncWrite + Unpin>(
         }
     }
     Poll::Ready(Ok(()))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncWriteExt, duplex};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn no_more_is_read_than_is_asked_for_and_the_end_is_told() {
+        let (mut far, near) = duplex(64);
+        far.write_all(b"one two").await.unwrap();
+        drop(far);
+        let (mut transport, mut bytes) = (Transport::Memory(near), BytesMut::from(&b"a "[..]));
+        let mut read = async |most| std::future::poll_fn(|cx| transport.poll_read_onto(cx, &mut bytes, most)).await;
+        assert_eq!([read(4).await.unwrap(), read(9).await.unwrap(), read(9).await.unwrap()], [4, 3, 0]);
+        assert_eq!(bytes, "a one two");
+    }
 }

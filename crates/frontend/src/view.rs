@@ -30,7 +30,8 @@ pub struct ClientQuery {
     /// What client ids begin with.
     pub prefix: Option<String>,
     pub username: Option<String>,
-    /// Name of a listener. Only a query for `internal` finds the broker's own connections.
+    /// Name of a listener; `internal` for clients in this process, and the broker's own connections, which no other query
+    /// finds.
     pub listener: Option<String>,
 }
 
@@ -54,7 +55,7 @@ pub struct ClientView {
     /// When the credential ends, and with it the connection.
     pub expires: Option<SystemTime>,
     pub listener: Arc<str>,
-    /// `None` for the broker's own connections, through memory.
+    /// `None` for connections through memory, which come from nowhere.
     pub peer: Option<SocketAddr>,
     pub version: ProtocolVersion,
     pub clean_start: bool,

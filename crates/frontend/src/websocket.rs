@@ -4,7 +4,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, BufMut, Bytes};
 use futures_util::{Sink, Stream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_tungstenite::WebSocketStream;
@@ -47,6 +47,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     }
 
     pub fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.poll_read_onto(cx, buf).map_ok(|_| ())
+    }
+
+    /// Appends to `buf` what is there and fits. `Ready(0)` is the end of the stream.
+    pub fn poll_read_onto(&mut self, cx: &mut Context<'_>, buf: &mut impl BufMut) -> Poll<io::Result<usize>> {
         while self.rest.is_empty() {
             match ready!(Pin::new(&mut self.stream).poll_next(cx)) {
                 Some(Ok(Message::Binary(bytes))) => self.rest = bytes,
@@ -59,16 +64,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
                     // The answer (RFC 6455, 5.5.1) has been made; it leaves with the next flush. Whoever does not take
                     // it goes without.
                     let _ = Pin::new(&mut self.stream).poll_flush(cx);
-                    return Poll::Ready(Ok(()));
+                    return Poll::Ready(Ok(0));
                 }
-                None => return Poll::Ready(Ok(())),
-                Some(Err(e)) => return Poll::Ready(end_of_stream(e)),
+                None => return Poll::Ready(Ok(0)),
+                Some(Err(e)) => return Poll::Ready(end_of_stream(e).map(|()| 0)),
             }
         }
-        let part = self.rest.len().min(buf.remaining());
+        let part = self.rest.len().min(buf.remaining_mut());
         buf.put_slice(&self.rest[..part]);
         self.rest.advance(part);
-        Poll::Ready(Ok(()))
+        Poll::Ready(Ok(part))
     }
 
     pub fn poll_drain(&mut self, cx: &mut Context<'_>, outbox: &mut Outbox) -> Poll<io::Result<()>> {

@@ -9,6 +9,7 @@ mod requests;
 mod review;
 mod search;
 mod turn;
+mod waiting;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use auth::authentication::Gate;
 use auth::{Denial, DenialSink};
+use bytes::Bytes;
 use link::mailbox;
 use mqtt::Connect;
 use partition::{Owner, SlotTable, Timestamp};
@@ -32,11 +34,12 @@ use crate::counters::{CategoryCounters, Counters, Totals};
 use crate::entrance::Entrance;
 use crate::fault::Fault;
 use crate::keep_alive::{Watched, Wheel};
+use crate::lanes::{Far, Lanes};
 use crate::listening::Listening;
 use crate::outbox::Spares;
 use crate::pool::Pool;
 use crate::routing::{Remote, RouteCache};
-use crate::settings::{Limits, PartitionLink};
+use crate::settings::{FarLink, Limits, PartitionLink};
 use crate::spans::{SpanSink, Tracer};
 use crate::sys::Sys;
 use crate::transport::Transport;
@@ -67,11 +70,16 @@ pub(crate) struct Shared {
     pub slots: SlotTable,
     pub pool: Pool,
     pub sys: Sys,
+    /// Those in this process: all, or none.
     pub partitions: Vec<PartitionLink>,
+    /// Those in other processes, else.
+    pub far: Option<Arc<Far>>,
     pub counters: Vec<Arc<Counters>>,
     pub categories: Categories,
-    /// Of connections through memory.
+    /// Of the broker's own connections through memory.
     pub internal: Arc<Entrance>,
+    /// Of clients' connections through memory.
+    pub inside: Arc<Entrance>,
     /// Bytes that wait in each worker.
     pub waiting: Vec<AtomicUsize>,
     pub peers: Vec<mailbox::Sender<FromPeer>>,
@@ -101,10 +109,14 @@ pub(crate) struct Worker {
     pub shared: Arc<Shared>,
     pub counters: Arc<Counters>,
     pub read_buffer: RefCell<Box<[u8]>>,
+    /// The long packet that is being handled, in a buffer of its own; else empty.
+    pub gathered: RefCell<Bytes>,
     pub spares: RefCell<Spares>,
     pub dirty: RefCell<Vec<Rc<Connection>>>,
     pub routes: RouteCache,
     pub tracer: Tracer,
+    /// The way to partitions in other processes; `None` if they are in this one.
+    pub lanes: Option<Lanes>,
     /// Listeners; on the first worker only.
     pub listening: Listening,
     /// For CONNECTs from now on.
@@ -142,11 +154,18 @@ impl std::ops::Deref for Worker {
 }
 
 impl Worker {
-    pub fn new(id: u16, shared: Arc<Shared>, limits: Limits, spans: Option<SpanSink>) -> Rc<Self> {
+    /// With `links` if the partitions are in other processes; within the worker's runtime.
+    pub fn new(id: u16, shared: Arc<Shared>, links: Vec<FarLink>, limits: Limits, spans: Option<SpanSink>) -> Rc<Self> {
+        let lanes = shared.far.as_ref().map(|far| Lanes::new(id, shared.frontend, far, links));
+        let batches = (0..shared.slots.partitions()).map(|_| match lanes {
+            None => Batch::default(),
+            Some(_) => Batch::for_lane(),
+        });
         let worker = Self {
             id,
             counters: Arc::clone(&shared.counters[usize::from(id)]),
             read_buffer: RefCell::new(vec![0; READ_BUFFER_BYTES].into_boxed_slice()),
+            gathered: RefCell::default(),
             spares: RefCell::default(),
             dirty: RefCell::default(),
             routes: RouteCache::default(),
@@ -156,7 +175,8 @@ impl Worker {
             own_categories: RefCell::new(WorkerCategories::new(&shared.categories)),
             connections: RefCell::default(),
             generation: Cell::new(0),
-            batches: shared.partitions.iter().map(|_| Batch::default()).collect(),
+            batches: batches.collect(),
+            lanes,
             abandoned: RefCell::default(),
             to_peers: shared.peers.iter().map(|_| RefCell::default()).collect(),
             paused: RefCell::default(),
@@ -288,13 +308,15 @@ impl Worker {
         self.draining.get()
     }
 
-    fn send_away(self: &Rc<Self>, fault: Fault, whom: impl Fn(&Connection) -> bool) {
-        let connections = self.connections.borrow();
-        let those: Vec<_> = connections.iter().filter(|(_, c)| whom(c)).map(|(_, c)| Rc::clone(c)).collect();
-        drop(connections);
-        for connection in those {
+    pub fn send_away(self: &Rc<Self>, fault: Fault, whom: impl Fn(&Connection) -> bool) {
+        for connection in self.connections_that(whom) {
             connection.kick(self, fault);
         }
+    }
+
+    pub fn connections_that(&self, whom: impl Fn(&Connection) -> bool) -> Vec<Rc<Connection>> {
+        let connections = self.connections.borrow();
+        connections.iter().filter(|(_, c)| whom(c)).map(|(_, c)| Rc::clone(c)).collect()
     }
 
     pub fn has_connections(&self) -> bool {
@@ -359,40 +381,6 @@ impl Worker {
         match self.connection(remote.owner) {
             Some(connection) => connection.on_direct(self, &direct, &remote.body),
             None => self.redeliver(direct.share.as_ref(), direct.qos, &remote.body, None),
-        }
-    }
-
-    // Waiting.
-
-    /// Has `connection` look again at the packets it holds back, when there may be room.
-    pub fn pause(&self, connection: &Rc<Connection>) {
-        self.paused.borrow_mut().push(Rc::clone(connection));
-        self.pausing.notify_one();
-    }
-
-    pub fn has_paused(&self) -> bool {
-        !self.paused.borrow().is_empty()
-    }
-
-    pub async fn somebody_waits(&self) {
-        while !self.has_paused() {
-            self.pausing.notified().await;
-        }
-    }
-
-    pub fn resume_paused(&self) {
-        for batch in self.batches.iter().zip(&self.partitions) {
-            batch.0.look_for_room(&batch.1.inbox);
-        }
-        for connection in self.paused.take() {
-            connection.resume();
-        }
-    }
-
-    pub fn retry_later(&self, connection: &Rc<Connection>) {
-        let mut refused = self.refused.borrow_mut();
-        if !refused.iter().any(|c| Rc::ptr_eq(c, connection)) {
-            refused.push(Rc::clone(connection));
         }
     }
 }

@@ -16,7 +16,11 @@ use crate::key::PrivateKey;
 use crate::verdict::{Judge, Verdict};
 use crate::{IdentityError, ServerNames, pem};
 
-/// A certificate authority for one machine: `ca.crt` and `ca.key` of the certificate folder.
+mod pair;
+
+pub use pair::AuthorityPair;
+
+/// A certificate authority for one machine, or for all frontends of a cluster: `ca.crt` and `ca.key` of the certificate folder.
 #[derive(Debug)]
 pub struct Authority {
     provider: Arc<CryptoProvider>,
@@ -36,11 +40,7 @@ impl Authority {
     /// authority whose time is over is found when it is asked for a certificate: manual ones go on without it.
     pub fn open(folder: &Path, now: SystemTime) -> Result<Self, IdentityError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let pair = PairPaths {
-            certificate: folder.join("ca.crt"),
-            key: folder.join("ca.key"),
-            remedy: "delete ca.crt and ca.key to get a new authority (clients then need the new ca.crt)",
-        };
+        let pair = pair_paths(folder);
         files::create_folder(folder)?;
         let (key, certificate) = open_pair(&provider, &pair, now)?;
         let judge = Judge::new(&provider, &certificate)?;
@@ -110,6 +110,14 @@ impl Authority {
             );
         }
         Ok(leaf.der().clone())
+    }
+}
+
+fn pair_paths(folder: &Path) -> PairPaths {
+    PairPaths {
+        certificate: folder.join("ca.crt"),
+        key: folder.join("ca.key"),
+        remedy: "delete ca.crt and ca.key to get a new authority (clients then need the new ca.crt)",
     }
 }
 

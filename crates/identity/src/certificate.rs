@@ -125,6 +125,23 @@ impl<'a> Inspected<'a> {
         (dns, addresses)
     }
 
+    /// The URIs it is good for.
+    pub(crate) fn uris(&self) -> Vec<&str> {
+        let found = self.0.subject_alternative_name().ok().flatten();
+        let names = found.iter().flat_map(|found| found.value.general_names.iter());
+        names.filter_map(|name| if let GeneralName::URI(uri) = name { Some(*uri) } else { None }).collect()
+    }
+
+    /// Its public key (SubjectPublicKeyInfo).
+    pub(crate) fn public_key(&self) -> &[u8] {
+        self.0.public_key().raw
+    }
+
+    /// The bits of its public key, as signatures are checked with.
+    pub(crate) fn public_key_bits(&self) -> &[u8] {
+        &self.0.public_key().subject_public_key.data
+    }
+
     /// X.509 of 1988, without extensions, as some tools still make it unasked.
     pub(crate) fn is_version_1(&self) -> bool {
         self.0.version() == X509Version::V1
@@ -140,32 +157,36 @@ impl<'a> Inspected<'a> {
 
     /// Checks this certificate's signature against the key of `issuer`.
     pub(crate) fn signed_by(&self, issuer: &Inspected<'_>, provider: &CryptoProvider) -> Signature {
-        let object_identifier = self.0.signature_algorithm.algorithm.to_id_string();
         let key = issuer.0.public_key();
-        let (Some(signed_with), Some(key_of)) = (self.signature_algorithm(), element(key.raw).and_then(inner_element))
-        else {
-            return Signature::Unsupported { object_identifier };
-        };
-        let known = provider.signature_verification_algorithms.all;
-        let mut fitting = known.iter().filter(|known| known.signature_alg_id().as_ref() == signed_with).peekable();
-        if fitting.peek().is_none() {
-            return Signature::Unsupported { object_identifier };
-        }
-        let good = fitting.filter(|known| known.public_key_alg_id().as_ref() == key_of).any(|known| {
-            let message = self.0.tbs_certificate.as_ref();
-            known.verify_signature(&key.subject_public_key.data, message, &self.0.signature_value.data).is_ok()
-        });
-        match good {
-            true => Signature::Good,
-            false => Signature::Bad,
+        match Signed::check(self.0.as_raw(), &self.0.signature_value.data, key, provider) {
+            Some(true) => Signature::Good,
+            Some(false) => Signature::Bad,
+            None => Signature::Unsupported { object_identifier: self.0.signature_algorithm.algorithm.to_id_string() },
         }
     }
+}
 
-    /// The contents of `Certificate.signatureAlgorithm`, which follows what is signed.
-    fn signature_algorithm(&self) -> Option<&[u8]> {
-        let (contents, _) = element(self.0.as_raw())?;
-        let (_, after_signed) = element(contents)?;
-        element(after_signed).map(|(algorithm, _)| algorithm)
+/// What certificates and requests for them have in common: contents, an algorithm, a signature.
+pub(crate) struct Signed;
+
+impl Signed {
+    /// Whether `key` made `signature` over the contents of `der`; `None` where no TLS library checks such signatures.
+    pub(crate) fn check(
+        der: &[u8],
+        signature: &[u8],
+        key: &SubjectPublicKeyInfo<'_>,
+        provider: &CryptoProvider,
+    ) -> Option<bool> {
+        let (inside, _) = element(der)?;
+        let (_, after_contents) = element(inside)?;
+        let contents = inside.get(..inside.len() - after_contents.len())?;
+        let (signed_with, _) = element(after_contents)?;
+        let key_of = element(key.raw).and_then(inner_element)?;
+        let known = provider.signature_verification_algorithms.all;
+        let mut fitting = known.iter().filter(|known| known.signature_alg_id().as_ref() == signed_with).peekable();
+        fitting.peek()?;
+        let mut of_key = fitting.filter(|known| known.public_key_alg_id().as_ref() == key_of);
+        Some(of_key.any(|known| known.verify_signature(&key.subject_public_key.data, contents, signature).is_ok()))
     }
 }
 

@@ -28,11 +28,7 @@ pub(crate) struct PairPaths {
 impl PairPaths {
     /// The text of the key, or `None` where there is no such file. Warns of a key that others may read.
     pub(crate) fn read_key(&self) -> Result<Option<Zeroizing<Vec<u8>>>, IdentityError> {
-        let text = read(&self.key)?.map(Zeroizing::new);
-        if text.is_some() {
-            warn_if_exposed(&self.key);
-        }
-        Ok(text)
+        read_secret(&self.key)
     }
 
     /// The certificate, or `None` where there is no such file.
@@ -55,6 +51,17 @@ impl PairPaths {
     }
 }
 
+/// Makes the folder; others may not look into it.
+pub(crate) fn create_private_folder(path: &Path) -> Result<(), IdentityError> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(unwritable(path))
+}
+
+/// Opens a file that is only there to be locked.
+pub(crate) fn open_lock(path: &Path) -> Result<File, IdentityError> {
+    let open = OpenOptions::new().write(true).create(true).truncate(false).mode(KEY_MODE).open(path);
+    open.map_err(unwritable(path))
+}
+
 /// Makes the folder; others may look into it, but not at keys.
 pub(crate) fn create_folder(path: &Path) -> Result<(), IdentityError> {
     DirBuilder::new().recursive(true).mode(0o755).create(path).map_err(unwritable(path))
@@ -75,6 +82,15 @@ pub(crate) fn read(path: &Path) -> Result<Option<Vec<u8>>, IdentityError> {
         Ok(_) => {}
     }
     fs::read(path).map(Some).map_err(unreadable)
+}
+
+/// The same of a file that is its owner's alone. Warns where others may read it.
+pub(crate) fn read_secret(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, IdentityError> {
+    let found = read(path)?.map(Zeroizing::new);
+    if found.is_some() {
+        warn_if_exposed(path);
+    }
+    Ok(found)
 }
 
 fn warn_if_exposed(path: &Path) {

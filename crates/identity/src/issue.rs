@@ -70,14 +70,14 @@ pub(crate) fn server_certificate(
     Ok(params.signed_by(&SubjectPublicKeyInfo::from_der(&key)?, issuer)?)
 }
 
-fn named(common_name: &str) -> DistinguishedName {
+pub(crate) fn named(common_name: &str) -> DistinguishedName {
     let mut name = DistinguishedName::new();
     name.push(DnType::CommonName, common_name);
     name
 }
 
 /// A random serial number: the default one is a hash of the key, and a renewed certificate may keep its key.
-fn serial(provider: &CryptoProvider) -> Result<SerialNumber, IdentityError> {
+pub(crate) fn serial(provider: &CryptoProvider) -> Result<SerialNumber, IdentityError> {
     let mut bytes = [0u8; 16];
     provider.secure_random.fill(&mut bytes).map_err(|_| rustls::Error::FailedToGetRandomBytes)?;
     // RFC 5280 4.1.2.2: positive, so the highest bit is clear; the next one keeps all 16 bytes.
@@ -86,7 +86,7 @@ fn serial(provider: &CryptoProvider) -> Result<SerialNumber, IdentityError> {
 }
 
 /// The first whole second that is not earlier, so that a short certificate does not lose part of its time.
-fn next_second(at: SystemTime) -> SystemTime {
+pub(crate) fn next_second(at: SystemTime) -> SystemTime {
     let Ok(since) = at.duration_since(UNIX_EPOCH) else {
         return at;
     };

@@ -93,6 +93,16 @@ impl PrivateKey {
         self.public_key().map(|key| KeyKind::of(&key))
     }
 
+    /// As it is kept in a record of ours.
+    pub(crate) fn to_der(&self) -> &[u8] {
+        self.der.secret_der()
+    }
+
+    /// What makes its signatures.
+    pub(crate) fn signing(&self) -> &dyn SigningKey {
+        self.signing.as_ref()
+    }
+
     /// The chain, the first of which must be this key's certificate, as rustls shows it.
     pub(crate) fn certified(&self, chain: Vec<CertificateDer<'static>>) -> CertifiedKey {
         debug_assert!(chain.first().is_some_and(|first| self.fits(first)), "the certificate of another key");

@@ -26,6 +26,7 @@ mod error;
 mod files;
 #[cfg(test)]
 mod handshake;
+pub mod internal;
 mod issue;
 mod key;
 mod leaf;
@@ -40,7 +41,7 @@ mod server_tls;
 mod source;
 mod verdict;
 
-pub use authority::Authority;
+pub use authority::{Authority, AuthorityPair};
 pub use automatic::AutomaticSettings;
 pub use certificates::{CertificateStatus, Certificates, Prepared};
 pub use error::IdentityError;

@@ -84,6 +84,23 @@ impl Sender {
         Ok(self.shared.room())
     }
 
+    /// Hands over all of `batches`, leaving the vector empty: one lock and at most one wake.
+    pub fn send_all(&self, batches: &mut Vec<Bytes>) -> Result<Room, Closed> {
+        let wake = {
+            let mut state = self.shared.lock();
+            if state.closed {
+                return Err(Closed);
+            }
+            self.shared.held.fetch_add(batches.iter().map(Bytes::len).sum(), Ordering::AcqRel);
+            state.batches.append(batches);
+            !state.batches.is_empty() && std::mem::take(&mut state.receiver_sleeps)
+        };
+        if wake {
+            self.shared.arrived.notify_one();
+        }
+        Ok(self.shared.room())
+    }
+
     pub fn room(&self) -> Room {
         self.shared.room()
     }

@@ -4,6 +4,7 @@ use bytes::BytesMut;
 
 use crate::{
     frame::Frame,
+    packet::Peer,
     property::{self, Value, Walk},
     qos::PacketId,
     reader::Reader,
@@ -71,7 +72,7 @@ pub struct Ack {
 
 /// Reads an acknowledgement; reason and properties may be left out from the end (section 3.4.2.1).
 #[inline]
-pub(crate) fn decode(frame: Frame<'_>, version: ProtocolVersion, kind: AckKind) -> Result<Ack, Violation> {
+pub(crate) fn decode(frame: Frame<'_>, version: ProtocolVersion, from: Peer, kind: AckKind) -> Result<Ack, Violation> {
     frame.check_flags(version)?;
     let mut reader = Reader::new(frame.body);
     let id = reader.packet_id()?;
@@ -81,14 +82,17 @@ pub(crate) fn decode(frame: Frame<'_>, version: ProtocolVersion, kind: AckKind) 
     if !version.is_v5() {
         return Err(Violation::TrailingBytes);
     }
-    let reason = decode_reason(reader, kind)?;
+    let reason = decode_reason(reader, from, kind)?;
     Ok(Ack { id, reason })
 }
 
 #[inline(never)]
-fn decode_reason(mut reader: Reader<'_>, kind: AckKind) -> Result<ReasonCode, Violation> {
+fn decode_reason(mut reader: Reader<'_>, from: Peer, kind: AckKind) -> Result<ReasonCode, Violation> {
     let reason = ReasonCode::try_from(reader.byte()?).map_err(|_| Violation::ReasonCode)?;
-    if !kind.may_carry(reason) {
+    // Servers refuse with codes that are not PUBACK's (mosquitto with 0x95): to end the connection for it would bring
+    // the same message and the same answer again.
+    let refuses = reason.is_error() && from == Peer::Server && matches!(kind, AckKind::PubAck | AckKind::PubRec);
+    if !kind.may_carry(reason) && !refuses {
         return Err(Violation::ReasonCode);
     }
     if !reader.is_empty() {

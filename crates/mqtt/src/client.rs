@@ -39,5 +39,5 @@ pub use message::{Message, Receipt, Received, Token};
 pub use properties::{MessageProperties, PayloadFormat};
 pub use refusal::{ConnectError, NotTaken};
 pub use requests::{SubscribeRequest, UnsubscribeRequest};
-pub use settings::{LostSession, Settings};
+pub use settings::{LostSession, Overrun, Settings};
 pub use terms::ServerLimits;

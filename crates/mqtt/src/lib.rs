@@ -59,6 +59,7 @@ pub use qos::{InvalidQoS, PacketId, QoS};
 pub use reason::{ReasonCode, UnknownReasonCode};
 pub use suback::SubAck;
 pub use subscribe::{RetainHandling, Subscribe, SubscribeOptions};
+pub use text::utf8;
 pub use topic::{
     Filter, MAX_LEVELS, SELF_CHECK_TOPIC, TopicError, check_topic_name, is_self_check, literal_levels, matches,
 };

@@ -52,10 +52,10 @@ pub enum Packet<'a> {
 pub fn decode<'a>(frame: Frame<'a>, version: ProtocolVersion, from: Peer) -> Result<Packet<'a>, Violation> {
     match frame.kind {
         PacketType::Publish => publish::decode(frame, version, from),
-        PacketType::PubAck => ack::decode(frame, version, AckKind::PubAck).map(Packet::PubAck),
-        PacketType::PubRec => ack::decode(frame, version, AckKind::PubRec).map(Packet::PubRec),
-        PacketType::PubRel => ack::decode(frame, version, AckKind::PubRel).map(Packet::PubRel),
-        PacketType::PubComp => ack::decode(frame, version, AckKind::PubComp).map(Packet::PubComp),
+        PacketType::PubAck => ack::decode(frame, version, from, AckKind::PubAck).map(Packet::PubAck),
+        PacketType::PubRec => ack::decode(frame, version, from, AckKind::PubRec).map(Packet::PubRec),
+        PacketType::PubRel => ack::decode(frame, version, from, AckKind::PubRel).map(Packet::PubRel),
+        PacketType::PubComp => ack::decode(frame, version, from, AckKind::PubComp).map(Packet::PubComp),
         kind => {
             frame.check_flags(version)?;
             check_direction(kind, version, from)?;

@@ -1,5 +1,7 @@
 //! UTF-8 strings of the wire: well-formedness, U+0000 and wildcards, eight bytes at a time.
 
+use std::str::Utf8Error;
+
 use crate::{topic::MAX_LEVELS, violation::Violation};
 
 const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
@@ -7,6 +9,18 @@ const LOW_BITS: u64 = 0x7f7f_7f7f_7f7f_7f7f;
 const PLUS: u64 = 0x2b2b_2b2b_2b2b_2b2b;
 /// `#` and `+` differ in this bit only.
 const HASH_TO_PLUS: u64 = 0x0808_0808_0808_0808;
+
+/// As [`std::str::from_utf8`], but sooner done with ASCII.
+///
+/// # Errors
+/// Where the bytes stop being UTF-8.
+#[inline]
+pub fn utf8(bytes: &[u8]) -> Result<&str, Utf8Error> {
+    match ascii(bytes, |_| HIGH_BITS) {
+        Some(text) => Ok(text),
+        None => std::str::from_utf8(bytes),
+    }
+}
 
 /// A string (MQTT-1.5.4-1, MQTT-1.5.4-2).
 #[inline]
@@ -119,6 +133,7 @@ mod tests {
                     bytes[at] = byte;
                     let expected = patiently(&bytes);
                     assert_eq!(string(&bytes), expected, "{byte:#x} at {at} of {length}");
+                    assert_eq!(utf8(&bytes), std::str::from_utf8(&bytes), "{byte:#x} at {at} of {length}");
                     let expected = match expected {
                         Ok(text) if text.contains(['+', '#']) => Err(Violation::TopicWildcard),
                         other => other,

@@ -13,8 +13,8 @@ use std::{
 
 use bytes::BytesMut;
 use mqtt::{
-    Ack, AckKind, Frame, Packet, PacketId, Peer, ProtocolVersion, Publish, PublishHead, QoS, Split, Violation, decode,
-    encode, split,
+    Ack, AckKind, Frame, Packet, PacketId, Peer, ProtocolVersion, Publish, PublishHead, QoS, ReasonCode, Split,
+    Violation, decode, encode, split,
 };
 
 const VERDICTS: &str = include_str!("data/verdicts.txt");
@@ -227,10 +227,31 @@ fn read_again(decoded: &Packet<'_>, frame: Frame<'_>, version: ProtocolVersion, 
     assert_eq!(len, bytes.len());
     match decode(frame, version, from) {
         Ok(again) => {
-            assert_eq!(flat(&again), flat(decoded));
+            assert_eq!(flat(&again), flat(&as_written(decoded)));
             assert_eq!(written(|out| write(out, version, &again)), bytes);
         }
         Err(violation) => panic!("{violation}: {decoded:?} written as {bytes:02x?}"),
+    }
+}
+
+/// What a packet becomes by being written: a refusal that is not PUBACK's or PUBREC's, which is taken from servers and
+/// never sent, becomes the plain one.
+fn as_written<'a>(packet: &Packet<'a>) -> Packet<'a> {
+    use ReasonCode as R;
+    let written = |ack: &Ack| match ack.reason {
+        R::ImplementationSpecificError
+        | R::NotAuthorized
+        | R::TopicNameInvalid
+        | R::PacketIdentifierInUse
+        | R::QuotaExceeded
+        | R::PayloadFormatInvalid => *ack,
+        reason if reason.is_error() => Ack { reason: R::UnspecifiedError, ..*ack },
+        _ => *ack,
+    };
+    match packet {
+        Packet::PubAck(ack) => Packet::PubAck(written(ack)),
+        Packet::PubRec(ack) => Packet::PubRec(written(ack)),
+        other => other.clone(),
     }
 }
 

@@ -1,13 +1,25 @@
 //! The command line, and what it says as a request.
 
 mod access;
+mod bridge;
 mod broker;
+mod certs;
+mod client_limits;
+mod cluster;
+mod dev_cluster;
 mod errands;
+mod listeners;
 
 use clap::Parser;
 
 pub(crate) use access::{ActionAsked, Authz, AuthzErrand, ExplainAccess, Passwd};
+pub(crate) use bridge::{
+    AdminAddress, BridgeFlags, DataflowErrand, DataflowErrands, DataflowList, DataflowShow, DataflowTest, LocalFlags,
+};
 pub(crate) use broker::BrokerFlags;
+pub(crate) use certs::{Certs, CertsErrand, CertsInit, CertsRemove, CertsRotate, CertsStatus, CertsToken, Place};
+pub(crate) use cluster::{BackendFlags, FrontendFlags, HiddenFlags};
+pub(crate) use dev_cluster::DevClusterFlags;
 pub(crate) use errands::{Check, Errand};
 
 /// An MQTT 3.1.1 and 5.0 broker, and the tools to use one.

@@ -60,14 +60,18 @@ fn settings(listener: &Listener, asked: &AutomaticCertificate) -> Result<Automat
         duration: asked.duration,
         renew_before: asked.renew_before,
         algorithm: algorithm(asked.algorithm),
-        rotation: match asked.rotation {
-            config::KeyRotation::Always => identity::KeyRotation::Always,
-            config::KeyRotation::Never => identity::KeyRotation::Never,
-        },
+        rotation: rotation(asked.rotation),
     })
 }
 
-fn algorithm(asked: config::KeyAlgorithm) -> identity::KeyAlgorithm {
+pub(crate) fn rotation(asked: config::KeyRotation) -> identity::KeyRotation {
+    match asked {
+        config::KeyRotation::Always => identity::KeyRotation::Always,
+        config::KeyRotation::Never => identity::KeyRotation::Never,
+    }
+}
+
+pub(crate) fn algorithm(asked: config::KeyAlgorithm) -> identity::KeyAlgorithm {
     use config::KeyAlgorithm as Asked;
     use identity::KeyAlgorithm as Made;
     match asked {

@@ -6,9 +6,10 @@ use std::time::SystemTime;
 use config::{Host, Request};
 
 use crate::arguments::Check;
+use crate::dataflows::Share;
 use crate::reading::{Reading, Refused};
 use crate::sources::Sources;
-use crate::{access, certificates, host};
+use crate::{access, certificates, dataflows, host};
 
 /// Checks the files. Returns what is to be said of good ones.
 ///
@@ -22,6 +23,7 @@ pub(crate) fn run(asked: Check) -> Result<String, Refused> {
     let plan = reading.plan(&host).1?;
     let mut problems = certificates::problems(&plan, SystemTime::now());
     problems.extend(access::problems(&plan));
+    problems.extend(dataflows::problems(&plan, &Share::All));
     if !problems.is_empty() {
         return Err(Refused(problems));
     }

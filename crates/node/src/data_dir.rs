@@ -4,16 +4,28 @@ use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use config::{ClusterRecord, ClusterRecordError};
 
+const INSTALLATION_FILE: &str = "installation";
 const CLUSTER_FILE: &str = "cluster.json";
 const LISTENERS_FILE: &str = "listeners.json";
 const LOCK_FILE: &str = "lock";
 const STARTS_FILE: &str = "starts";
 const AUDIT_FOLDER: &str = "audit";
 const PARTITIONS_FOLDER: &str = "partitions";
+
+/// Hexadecimal digits in the name of an installation.
+const INSTALLATION_DIGITS: usize = 16;
+
+/// Who may read a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Readers {
+    Owner,
+    Others,
+}
 
 /// The data directory, held by this process until dropped.
 #[derive(Debug)]
@@ -31,6 +43,14 @@ pub(crate) enum DataDirError {
     InUse { path: PathBuf },
     #[error("{} {source}", path.display())]
     Record { path: PathBuf, source: ClusterRecordError },
+    #[error(
+        "{} is damaged: it has to be {INSTALLATION_DIGITS} hexadecimal digits; restore it, or delete it, which gives dataflows \
+         new client identifiers, so that what waits for them in other brokers' sessions is lost",
+        path.display()
+    )]
+    Installation { path: PathBuf },
+    #[error("no randomness: {0}")]
+    Randomness(#[from] getrandom::Error),
 }
 
 impl DataDir {
@@ -68,6 +88,11 @@ impl DataDir {
         Ok(data_dir)
     }
 
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Where certificates and keys are.
     pub(crate) fn tls(&self) -> PathBuf {
         self.path.join("tls")
@@ -88,7 +113,31 @@ impl DataDir {
         if Self::remembered(&self.path)? == Some(record) {
             return Ok(());
         }
-        self.replace(CLUSTER_FILE, &record.to_json())
+        self.replace(CLUSTER_FILE, &record.to_json(), Readers::Others)
+    }
+
+    /// What tells this installation from all others, made up once. Client identifiers of dataflows begin with it.
+    pub(crate) fn installation(&self) -> Result<String, DataDirError> {
+        let path = self.path.join(INSTALLATION_FILE);
+        match fs::read_to_string(&path) {
+            Ok(text) => {
+                let name = text.trim_end();
+                let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+                match name.len() == INSTALLATION_DIGITS && name.bytes().all(is_digit) {
+                    true => Ok(name.to_owned()),
+                    false => Err(DataDirError::Installation { path }),
+                }
+            }
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                let mut bytes = [0; INSTALLATION_DIGITS / 2];
+                getrandom::fill(&mut bytes)?;
+                let name: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+                // Who knows it knows client identifiers.
+                self.replace(INSTALLATION_FILE, &format!("{name}\n"), Readers::Owner)?;
+                Ok(name)
+            }
+            Err(source) => Err(io_error("read", &path, source)),
+        }
     }
 
     /// Counts one start more and returns how many there were before. A count that cannot be understood begins anew.
@@ -99,7 +148,7 @@ impl DataDir {
             Err(e) if e.kind() == io::ErrorKind::NotFound => 0,
             Err(source) => return Err(io_error("read", &path, source)),
         };
-        self.replace(STARTS_FILE, &format!("{}\n", before.saturating_add(1)))?;
+        self.replace(STARTS_FILE, &format!("{}\n", before.saturating_add(1)), Readers::Others)?;
         Ok(before)
     }
 
@@ -107,7 +156,7 @@ impl DataDir {
     pub(crate) fn announce_listeners(&self, addresses: &BTreeMap<String, SocketAddr>) -> Result<(), DataDirError> {
         // Names are those of resources and flags, addresses numbers: nothing to escape.
         let fields: Vec<String> = addresses.iter().map(|(name, at)| format!("\"{name}\":\"{at}\"")).collect();
-        self.replace(LISTENERS_FILE, &format!("{{{}}}\n", fields.join(",")))
+        self.replace(LISTENERS_FILE, &format!("{{{}}}\n", fields.join(",")), Readers::Others)
     }
 
     pub(crate) fn withdraw_listeners(&self) -> Result<(), DataDirError> {
@@ -118,12 +167,22 @@ impl DataDir {
         }
     }
 
+    /// Writes a secret for its owner to give to somebody; returns the file.
+    pub(crate) fn hand_over(&self, name: &str, secret: &str) -> Result<PathBuf, DataDirError> {
+        self.replace(name, secret, Readers::Owner)?;
+        Ok(self.path.join(name))
+    }
+
     /// Writes a file as a whole: readers, and a start after a crash, find the old text or the new one.
-    fn replace(&self, name: &str, text: &str) -> Result<(), DataDirError> {
+    fn replace(&self, name: &str, text: &str, readers: Readers) -> Result<(), DataDirError> {
         let path = self.path.join(name);
         let draft = self.path.join(format!("{name}.new"));
+        let mode = match readers {
+            Readers::Owner => 0o600,
+            Readers::Others => 0o666,
+        };
         let write = || {
-            let mut file = File::create(&draft)?;
+            let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(mode).open(&draft)?;
             file.write_all(text.as_bytes())?;
             file.sync_all()?;
             fs::rename(&draft, &path)?;
@@ -140,6 +199,7 @@ fn io_error(tried: &'static str, path: &Path, source: io::Error) -> DataDirError
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::os::unix::fs::PermissionsExt;
 
     use config::{Cardinality, ClusterRecord};
 
@@ -172,6 +232,22 @@ mod tests {
         fs::write(parent.path().join("starts"), "many").unwrap();
         assert_eq!(DataDir::open(parent.path()).unwrap().count_start().unwrap(), 0);
         assert_eq!(DataDir::open(parent.path()).unwrap().count_start().unwrap(), 1);
+    }
+
+    #[test]
+    fn an_installation_has_one_name_that_nobody_else_has_or_reads() {
+        let (parent, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let name = DataDir::open(parent.path()).unwrap().installation().unwrap();
+        assert_eq!(name.len(), 16);
+        assert_eq!(DataDir::open(parent.path()).unwrap().installation().unwrap(), name);
+        assert_ne!(DataDir::open(other.path()).unwrap().installation().unwrap(), name);
+        let path = parent.path().join("installation");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        for damaged in ["", "abc", "0123456789ABCDEF", "0123456789abcdef0", "0123456789abcde/"] {
+            fs::write(&path, damaged).unwrap();
+            let error = DataDir::open(parent.path()).unwrap().installation().unwrap_err();
+            assert!(matches!(error, DataDirError::Installation { .. }), "{damaged}: {error}");
+        }
     }
 
     #[test]

@@ -4,14 +4,14 @@ use std::fmt::Write;
 
 use config::{EffectiveValue, Plan};
 
-use crate::access;
+use crate::{access, dataflows};
 
 /// Columns that values are not pushed beyond by a longer one.
 const MAX_PATH_COLUMNS: usize = 56;
 const MAX_VALUE_COLUMNS: usize = 24;
 
 /// A line for each value, in columns: where it is set, what it is, where it came from, what is to be known of it. Then
-/// who is let in where, and what may not be what was meant.
+/// who is let in where, what crosses to other brokers, and what may not be what was meant.
 pub(crate) fn text(plan: &Plan) -> String {
     let width = |most: usize, length: fn(&EffectiveValue) -> usize| {
         plan.values.iter().map(length).filter(|columns| *columns <= most).max().unwrap_or(0)
@@ -29,6 +29,9 @@ pub(crate) fn text(plan: &Plan) -> String {
     }
     for line in access::summary(plan) {
         let _ = writeln!(text, "access: {line}");
+    }
+    for line in dataflows::summary(plan) {
+        let _ = writeln!(text, "dataflow: {line}");
     }
     for notice in &plan.notices {
         let _ = writeln!(text, "note: {notice}");

@@ -49,6 +49,9 @@ pub(crate) fn greeting(plan: &Plan, addresses: &BTreeMap<String, SocketAddr>, ca
     }
     if let Some(address) = addresses.get(ADMIN) {
         let url = with_scheme("http", *address);
+        if !plan.dataflows.is_empty() {
+            let _ = writeln!(lines, "# Dataflows, {}: causeway dataflow list --admin {url}", plan.dataflows.len());
+        }
         let _ = writeln!(lines, "# Health and metrics: {url}/health/ready {url}/metrics");
     }
     lines
@@ -73,12 +76,13 @@ fn reached_at(bound: SocketAddr) -> (IpAddr, u16) {
     (address, bound.port())
 }
 
-fn with_scheme(scheme: &str, bound: SocketAddr) -> String {
+/// What reaches a listener from this machine, as a URL.
+pub(crate) fn with_scheme(scheme: &str, bound: SocketAddr) -> String {
     format!("{scheme}://{}", SocketAddr::from(reached_at(bound)))
 }
 
 /// `text` as one word of a shell.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,@%".contains(c);
     match text.chars().all(plain) {
         true => text.to_owned(),

@@ -1,8 +1,8 @@
-//! What the machine gives this process: cores, a name, file descriptors.
+//! What the machine gives this process: cores, a name, file descriptors, an end.
 
-use std::thread;
+use std::{io, thread};
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getppid, getrlimit, set_parent_process_death_signal, setrlimit};
 
 /// Processors this process may use.
 pub(crate) fn cores() -> usize {
@@ -24,6 +24,19 @@ pub(crate) fn raise_open_files_limit() {
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
     if let Err(error) = setrlimit(Resource::Nofile, raised) {
         tracing::warn!(%error, current = ?limit.current, "could not raise the limit of open files");
+    }
+}
+
+/// Has the kernel end this process when the thread that started it ends, which is one of the process `parent`.
+///
+/// # Errors
+/// The kernel does not, or that process has ended already.
+pub(crate) fn end_with_parent(parent: u32) -> io::Result<()> {
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    let is_there = i32::try_from(parent).ok().and_then(Pid::from_raw).is_some_and(|parent| getppid() == Some(parent));
+    match is_there {
+        true => Ok(()),
+        false => Err(io::Error::other("another process has started this one, or that one has ended")),
     }
 }
 

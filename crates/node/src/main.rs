@@ -3,12 +3,17 @@
 mod access;
 mod admin;
 mod arguments;
+mod asking;
 mod audit;
 mod authz;
 mod certificates;
+mod certs;
 mod check;
+mod cluster;
 mod configuration;
 mod data_dir;
+mod dataflows;
+mod dev_cluster;
 mod explain;
 mod greeting;
 mod host;

@@ -3,5 +3,5 @@
 mod bind;
 mod ways;
 
-pub(crate) use bind::{ADMIN, BindErrors, Socket, Sockets, Wanted};
+pub(crate) use bind::{ADMIN, BindErrors, INTERNAL, Socket, Sockets, Wanted};
 pub(crate) use ways::{Way, ways};

@@ -26,6 +26,24 @@ pub struct Owner {
     pub generation: u32,
 }
 
+/// One worker's exchange with one partition where the frontend is a process of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Lane {
+    pub frontend: u16,
+    pub worker: u16,
+}
+
+/// A life of a frontend process: its start in milliseconds. A later one is greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Incarnation(pub u64);
+
+impl Owner {
+    /// The worker that holds the connection.
+    pub fn lane(&self) -> Lane {
+        Lane { frontend: self.frontend, worker: self.worker }
+    }
+}
+
 /// Rises with every CONNECT of a client id; taken from the log position of the `Open` command.
 ///
 /// A partition refuses commands of an older epoch than the one it knows.
@@ -90,6 +108,11 @@ impl PartitionSet {
     }
 
     pub fn iter(self) -> impl Iterator<Item = PartitionId> {
-        (0..Self::MAX).map(PartitionId).filter(move |p| self.contains(*p))
+        let mut left = self.0;
+        std::iter::from_fn(move || {
+            let next = (left != 0).then(|| PartitionId(left.trailing_zeros() as u16));
+            left &= left.wrapping_sub(1);
+            next
+        })
     }
 }

@@ -16,3 +16,12 @@ pub struct Answer {
     /// `Rejected`.
     pub bodies: SmallVec<[Bytes; 1]>,
 }
+
+/// Whether an answer counts on its lane: those that logged commands have made do, and come again until the worker has
+/// received them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Numbering {
+    /// From 1, rising by 1.
+    Numbered(u64),
+    Unnumbered,
+}

@@ -4,7 +4,7 @@
 
 use mqtt::{PacketId, QoS, RetainHandling};
 
-use crate::address::{Epoch, Owner, PartitionId, PartitionSet, SessionSlot, Tag, Timestamp};
+use crate::address::{Epoch, Incarnation, Lane, Owner, PartitionId, PartitionSet, SessionSlot, Tag, Timestamp};
 use crate::message::Message;
 
 /// A command as decoded from a log entry, borrowing from it.
@@ -21,6 +21,7 @@ pub enum Command<'a> {
     // At a topic home.
     Attach(Attach<'a>),
     Detach(Detach<'a>),
+    Window(Window<'a>),
     Subscribe(Subscribe<'a>),
     Unsubscribe(Unsubscribe<'a>),
     Publish(Publish<'a>),
@@ -34,6 +35,7 @@ pub enum Command<'a> {
 
     // At both.
     Tick,
+    Numbered(Numbered),
 }
 
 /// CONNECT: begins or resumes the session of `client_id`. Answered by `Opened`; the connection that held it gets `Kick`.
@@ -57,7 +59,9 @@ pub struct Will<'a> {
     pub message: Message<'a>,
 }
 
-/// The session is about to get something in `partitions`: recorded first, so that its end reaches them all.
+/// The session is about to get something in `partitions`: recorded first, so that its end reaches them all, and so does a
+/// connection that goes on with it. Refused when `epoch` is no longer the session's: whoever asks sends nothing there before
+/// he has the answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Touch<'a> {
     pub owner: Owner,
@@ -108,6 +112,17 @@ pub struct Attach<'a> {
 pub struct Detach<'a> {
     pub client_id: &'a str,
     pub epoch: Epoch,
+}
+
+/// A transient session says how much its client takes, answered by `Attached`. While that is nothing, messages of its
+/// shared groups go to members that take something, if there are any.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Window<'a> {
+    pub owner: Owner,
+    pub client_id: &'a str,
+    pub epoch: Epoch,
+    /// As with [`Attach`]; 0 when the client has all that its Receive Maximum allows.
+    pub window: u16,
 }
 
 /// Whether the messages of a session outlive its connection, hence whether they are logged.
@@ -325,6 +340,30 @@ pub struct ListSubscriptions<'a> {
     pub after: Option<u32>,
 }
 
+/// Batch `number` of a lane: the frames in the `len` bytes that follow. They are applied once, however often the batch
+/// comes, and not when the frontend has begun anew meanwhile or was declared gone. With a newer incarnation than the
+/// one that is known, the frontend is gone first ([`FrontendGone`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Numbered {
+    pub lane: Lane,
+    pub incarnation: Incarnation,
+    /// From 1, rising by 1; 0 carries nothing and makes the lane known. One that lies
+    /// [`BATCH_WINDOW`](crate::BATCH_WINDOW) or more behind the last counts as applied.
+    pub number: u64,
+    /// How many numbered answers of this partition the worker has received.
+    pub received: u64,
+    /// Whether the batch may have been sent before.
+    pub repeated: bool,
+    pub len: u32,
+}
+
+impl Numbered {
+    /// Makes the lane known: to be logged before a worker is told that its lane is open.
+    pub fn opening(lane: Lane, incarnation: Incarnation) -> Self {
+        Self { lane, incarnation, number: 0, received: 0, repeated: false, len: 0 }
+    }
+}
+
 impl Command<'_> {
     /// Whether it changes state, hence belongs into the log. What is not logged is still applied in its order.
     pub fn is_logged(&self) -> bool {
@@ -345,11 +384,15 @@ impl Command<'_> {
 }
 
 impl Publish<'_> {
+    /// Whether it may be applied without being logged, if its topic has no queue.
+    pub(crate) fn may_pass(&self) -> bool {
+        !self.message.retain
+            && self.scope == Scope::Everyone
+            && matches!(self.origin, Origin::Client { exactly_once: None, .. })
+    }
+
     /// QoS 0 from a client that is not retained leaves nothing here.
     pub(crate) fn is_logged(&self) -> bool {
-        self.message.qos != QoS::AtMostOnce
-            || self.message.retain
-            || self.scope != Scope::Everyone
-            || !matches!(self.origin, Origin::Client { exactly_once: None, .. })
+        self.message.qos != QoS::AtMostOnce || !self.may_pass()
     }
 }

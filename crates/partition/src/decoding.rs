@@ -3,8 +3,8 @@
 use crate::address::PartitionSet;
 use crate::command::{
     Acknowledge, Attach, Close, Command, Confirm, Detach, DropSession, ExactlyOnce, ForgetWill, FrontendGone,
-    ListSubscriptions, Open, Origin, Publish, QueueLimit, ReadRetained, Release, Scope, SessionKind, Step, Subscribe,
-    Touch, Trim, Unsubscribe, Waiting, Will,
+    ListSubscriptions, Numbered, Open, Origin, Publish, QueueLimit, ReadRetained, Release, Scope, SessionKind, Step,
+    Subscribe, Touch, Trim, Unsubscribe, Waiting, Will, Window,
 };
 use crate::encoding as kind;
 use crate::message::Message;
@@ -28,6 +28,9 @@ pub(crate) fn command(of: u8, fields: &[u8]) -> Decoded<Command<'_>> {
             Command::Attach(Attach { queue_limit: Some(QueueLimit { length: r.u64()? }), ..attach })
         }
         kind::DETACH => Command::Detach(Detach { client_id: r.text()?, epoch: r.epoch()? }),
+        kind::WINDOW => {
+            Command::Window(Window { owner: r.owner()?, client_id: r.text()?, epoch: r.epoch()?, window: r.u16()? })
+        }
         kind::SUBSCRIBE => Command::Subscribe(subscribe(&mut r)?),
         kind::UNSUBSCRIBE => Command::Unsubscribe(unsubscribe(&mut r)?),
         kind::PUBLISH => Command::Publish(publish(&mut r)?),
@@ -40,10 +43,22 @@ pub(crate) fn command(of: u8, fields: &[u8]) -> Decoded<Command<'_>> {
         kind::LIST_SUBSCRIPTIONS => Command::ListSubscriptions(list_subscriptions(&mut r)?),
         kind::TICK => Command::Tick,
         kind::WAITING => Command::Waiting(waiting(&mut r)?),
+        kind::NUMBERED => Command::Numbered(numbered(&mut r)?),
         other => return Err(DecodeError::UnknownKind(other)),
     };
     r.finish()?;
     Ok(command)
+}
+
+fn numbered(r: &mut Reader<'_>) -> Decoded<Numbered> {
+    Ok(Numbered {
+        lane: r.lane()?,
+        incarnation: r.incarnation()?,
+        number: r.counter()?,
+        received: r.counter()?,
+        repeated: r.bool()?,
+        len: r.u32()?,
+    })
 }
 
 fn open<'a>(r: &mut Reader<'a>) -> Decoded<Open<'a>> {
@@ -100,6 +115,23 @@ fn unsubscribe<'a>(r: &mut Reader<'a>) -> Decoded<Unsubscribe<'a>> {
     Ok(Unsubscribe { owner: r.owner()?, tag: r.tag()?, client_id: r.text()?, epoch: r.epoch()?, filter: r.text()? })
 }
 
+/// # Errors
+/// When `fields` are not those of a publish.
+pub(crate) fn publish_alone(fields: &[u8]) -> Decoded<Publish<'_>> {
+    // Its payload is what is left.
+    publish(&mut Reader::new(fields))
+}
+
+/// # Errors
+/// When `fields` are not those of an acknowledgement, or something follows them.
+pub(crate) fn acknowledgement_alone(fields: &[u8]) -> Decoded<Acknowledge> {
+    let mut r = Reader::new(fields);
+    let acknowledgement = acknowledge(&mut r)?;
+    r.finish()?;
+    Ok(acknowledgement)
+}
+
+#[inline(always)]
 fn publish<'a>(r: &mut Reader<'a>) -> Decoded<Publish<'a>> {
     let reply = r.option(|r| Ok((r.owner()?, r.tag()?)))?;
     let origin = match r.u8()? {

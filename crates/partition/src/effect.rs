@@ -112,5 +112,31 @@ pub struct Direct {
     pub body: BodyRef,
 }
 
+/// What [`Direct`] says in few bytes, of nearly all messages: without subscription identifiers, for no shared subscription,
+/// of a command that is not logged. `body` is counted from the first byte of the commands.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Passing {
+    pub to: Owner,
+    pub qos: QoS,
+    pub retain: bool,
+    pub body: (u32, u32),
+}
+
+impl Passing {
+    /// The same as a reply.
+    pub fn reply(&self) -> Reply {
+        let (offset, len) = self.body;
+        let body = BodyRef { index: 0, offset, len };
+        let Self { qos, retain, .. } = *self;
+        Reply::Direct(Direct { qos, retain, subscription_ids: SubscriptionIds::new(), share: None, body })
+    }
+
+    /// Where its message stands in the commands.
+    pub fn range(&self) -> std::ops::Range<usize> {
+        let (offset, len) = self.body;
+        offset as usize..offset as usize + len as usize
+    }
+}
+
 /// Subscription Identifiers of all subscriptions that matched, ascending.
 pub type SubscriptionIds = smallvec::SmallVec<[u32; 2]>;

@@ -2,7 +2,7 @@
 //!
 //! A command that gets another field gets another kind, and the kind without it is read as before.
 
-use crate::command::{Command, Origin, Publish, Scope, SessionKind, Step, Subscribe};
+use crate::command::{Command, Numbered, Origin, Publish, Scope, SessionKind, Step, Subscribe};
 use crate::wire::Write;
 
 pub(crate) const OPEN: u8 = 1;
@@ -25,6 +25,8 @@ pub(crate) const TICK: u8 = 17;
 pub(crate) const WAITING: u8 = 18;
 pub(crate) const ATTACH_LIMITED: u8 = 19;
 pub(crate) const LIST_SUBSCRIPTIONS: u8 = 20;
+pub(crate) const NUMBERED: u8 = 21;
+pub(crate) const WINDOW: u8 = 22;
 
 pub(crate) const FROM_CLIENT: u8 = 0;
 pub(crate) const FROM_WILL: u8 = 1;
@@ -40,6 +42,7 @@ pub(crate) fn kind(command: &Command<'_>) -> u8 {
         Command::Attach(attach) if attach.queue_limit.is_some() => ATTACH_LIMITED,
         Command::Attach(_) => ATTACH,
         Command::Detach(_) => DETACH,
+        Command::Window(_) => WINDOW,
         Command::Subscribe(_) => SUBSCRIBE,
         Command::Unsubscribe(_) => UNSUBSCRIBE,
         Command::Publish(_) => PUBLISH,
@@ -52,6 +55,7 @@ pub(crate) fn kind(command: &Command<'_>) -> u8 {
         Command::ListSubscriptions(_) => LIST_SUBSCRIPTIONS,
         Command::Tick => TICK,
         Command::Waiting(_) => WAITING,
+        Command::Numbered(_) => NUMBERED,
     }
 }
 
@@ -69,6 +73,7 @@ pub(crate) fn fields(command: &Command<'_>, out: &mut impl Write) {
             });
         }
         Command::Tick => {}
+        Command::Numbered(c) => numbered(c, out),
         Command::Open(_)
         | Command::Touch(_)
         | Command::Close(_)
@@ -77,6 +82,16 @@ pub(crate) fn fields(command: &Command<'_>, out: &mut impl Write) {
         | Command::Waiting(_) => at_session_home(command, out),
         _ => at_topic_home(command, out),
     }
+}
+
+/// Of one size, so that a batch can be collected behind it.
+pub(crate) fn numbered(c: &Numbered, out: &mut impl Write) {
+    out.lane(c.lane);
+    out.u64(c.incarnation.0);
+    out.u64(c.number);
+    out.u64(c.received);
+    out.bool(c.repeated);
+    out.u32(c.len);
 }
 
 fn at_session_home(command: &Command<'_>, out: &mut impl Write) {
@@ -139,6 +154,12 @@ fn at_topic_home(command: &Command<'_>, out: &mut impl Write) {
         Command::Detach(c) => {
             out.text(c.client_id);
             out.u64(c.epoch.0);
+        }
+        Command::Window(c) => {
+            out.owner(c.owner);
+            out.text(c.client_id);
+            out.u64(c.epoch.0);
+            out.u16(c.window);
         }
         Command::Unsubscribe(c) => {
             out.owner(c.owner);
@@ -210,6 +231,24 @@ fn subscribe(c: &Subscribe<'_>, out: &mut impl Write) {
 
 /// The message comes last and ends with the frame, so that its place in the log needs no field.
 pub(crate) fn publish(c: &Publish<'_>, properties: &[&[u8]], out: &mut impl Write) {
+    publish_head(c, properties, out);
+    out.bytes(c.message.payload);
+}
+
+/// Bytes of what [`publish_head`] writes.
+pub(crate) fn publish_head_len(c: &Publish<'_>, properties: &[&[u8]]) -> usize {
+    let reply = if c.reply.is_some() { 1 + 12 + 4 } else { 1 };
+    let origin = match c.origin {
+        Origin::Client { client_id, exactly_once } => 3 + client_id.len() + if exactly_once.is_some() { 10 } else { 0 },
+        Origin::Will { client_id, .. } => 2 + client_id.len() + 8 + 2 + 8,
+        Origin::Redelivery { share, from } => 2 + share.len() + 2 + from.len(),
+    };
+    reply + 1 + origin + 1 + c.message.head_len(properties)
+}
+
+/// All but the payload.
+#[inline]
+pub(crate) fn publish_head(c: &Publish<'_>, properties: &[&[u8]], out: &mut impl Write) {
     out.option(c.reply, |out, (owner, tag)| {
         out.owner(owner);
         out.u32(tag.0);
@@ -237,5 +276,5 @@ pub(crate) fn publish(c: &Publish<'_>, properties: &[&[u8]], out: &mut impl Writ
         }
     }
     out.bool(c.scope == Scope::Everyone);
-    c.message.write(properties, out);
+    c.message.write_head(properties, out);
 }

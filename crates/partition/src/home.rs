@@ -144,14 +144,14 @@ impl Home {
         Epoch(self.epochs * u64::from(PartitionSet::MAX) + u64::from(self.id.0))
     }
 
-    /// Holds the session, and its deadline in order.
+    /// Holds the session, which was taken out or is new, and its deadline in order.
     fn put(&mut self, client_id: Arc<str>, session: Session) {
-        self.take(&client_id);
         if let Some(at) = session.deadline() {
             self.deadlines.insert((at, Arc::clone(&client_id)));
         }
         self.tally.add(&session);
-        self.sessions.insert(client_id, session);
+        let before = self.sessions.insert(client_id, session);
+        debug_assert!(before.is_none(), "its deadline and what it counts would stay");
     }
 
     fn take(&mut self, client_id: &str) -> Option<(Arc<str>, Session)> {

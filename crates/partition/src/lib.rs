@@ -13,6 +13,7 @@
 
 mod address;
 mod answer;
+mod answers;
 mod batch;
 mod command;
 mod counters;
@@ -20,35 +21,45 @@ mod decoding;
 mod effect;
 mod effects;
 mod encoding;
+mod figures;
+mod filling;
 mod home;
 mod identifiers;
+pub mod lane;
+mod lanes;
 mod live;
 mod message;
 mod moment;
 mod partition;
 mod properties;
 mod routes;
+pub mod sabotage;
 mod slots;
 mod snapshot;
 mod topics;
 mod view;
 mod wire;
 
-pub use address::{BodyRef, Epoch, Owner, PartitionId, PartitionSet, SLOTS, SessionSlot, Tag, Timestamp};
-pub use answer::Answer;
+pub use address::{
+    BodyRef, Epoch, Incarnation, Lane, Owner, PartitionId, PartitionSet, SLOTS, SessionSlot, Tag, Timestamp,
+};
+pub use answer::{Answer, Numbering};
+pub use answers::{AnswerReader, AnswersBuilder, Passed};
 pub use batch::{
-    BatchBuilder, CommandReader, ENTRY_HEADER_LEN, ENTRY_VERSION, Frame, Frames, MAX_COMMAND_LEN, entry_header,
+    BatchBuilder, CommandReader, ENTRY_HEADER_LEN, ENTRY_VERSION, Frame, Frames, Logging, MAX_COMMAND_LEN, entry_header,
 };
 pub use command::{
     Acknowledge, Attach, Close, Command, Confirm, Detach, DropSession, ExactlyOnce, ForgetWill, FrontendGone,
-    ListSubscriptions, Open, Origin, Publish, QueueLimit, ReadRetained, Release, Scope, SessionKind, Step, Subscribe,
-    SubscriptionOptions, Touch, Trim, Unsubscribe, Waiting, Will,
+    ListSubscriptions, Numbered, Open, Origin, Publish, QueueLimit, ReadRetained, Release, Scope, SessionKind, Step,
+    Subscribe, SubscriptionOptions, Touch, Trim, Unsubscribe, Waiting, Will, Window,
 };
 pub use counters::Counters;
-pub use effect::{Delivery, Direct, Effect, Opened, Reply, SubscriptionIds};
+pub use effect::{Delivery, Direct, Effect, Opened, Passing, Reply, SubscriptionIds};
 pub use effects::Effects;
+pub use figures::Figures;
+pub use lanes::{BATCH_WINDOW, FrontendState, LaneState};
 pub use message::Message;
-pub use partition::{Entry, Partition};
+pub use partition::{Entry, Need, Partition, Verdict};
 pub use properties::{MessageProperties, partition_value};
 pub use routes::{Grant, GroupId, Resolved, Routes, ShareGroup, Target};
 pub use slots::SlotTable;

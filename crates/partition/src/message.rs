@@ -29,6 +29,7 @@ impl<'a> Message<'a> {
     ///
     /// # Errors
     /// When the bytes are not a message.
+    #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
         let flags = reader.u8()?;
@@ -63,6 +64,19 @@ impl<'a> Message<'a> {
 
     /// Writes with `properties` instead of its own, which may lie in several slices.
     pub(crate) fn write(&self, properties: &[&[u8]], out: &mut impl Write) {
+        self.write_head(properties, out);
+        out.bytes(self.payload);
+    }
+
+    /// Bytes of what [`Message::write_head`] writes.
+    pub(crate) fn head_len(&self, properties: &[&[u8]]) -> usize {
+        let properties: usize = properties.iter().map(|slice| slice.len()).sum();
+        7 + if self.expires.is_some() { 8 } else { 0 } + self.topic.len() + properties
+    }
+
+    /// All but the payload.
+    #[inline]
+    pub(crate) fn write_head(&self, properties: &[&[u8]], out: &mut impl Write) {
         let retain = if self.retain { RETAIN } else { 0 };
         let expires = if self.expires.is_some() { EXPIRES } else { 0 };
         out.u8(self.qos as u8 | retain | expires);
@@ -75,7 +89,6 @@ impl<'a> Message<'a> {
         for slice in properties {
             out.bytes(slice);
         }
-        out.bytes(self.payload);
     }
 }
 

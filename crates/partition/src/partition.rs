@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
-use crate::address::{BodyRef, PartitionId, Timestamp};
+use mqtt::QoS;
+
+use crate::address::{BodyRef, Lane, PartitionId, Timestamp};
 use crate::batch::{Frame, Frames, split_entry};
-use crate::command::{Command, Confirm, DropSession, Origin, Publish};
+use crate::command::{Command, Confirm, DropSession, FrontendGone, Numbered, Origin, Publish};
 use crate::counters::Counters;
 use crate::effects::Effects;
 use crate::home::{Home, LocalTask};
+use crate::lanes::{FrontendState, LaneState, Lanes, Sender};
 use crate::moment::Moment;
 use crate::routes::Routes;
+use crate::sabotage::{Guard, is_broken};
 use crate::slots::SlotTable;
 use crate::topics::Topics;
 use crate::wire::DecodeError;
@@ -23,6 +27,27 @@ pub struct Entry<'a> {
     pub payload: &'a [u8],
 }
 
+/// What becomes of a batch of a lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Applied,
+    /// It makes the lane known, or the frontend anew: it has to be logged, whatever is in it.
+    Begins,
+    /// It has been applied, or is of a frontend that is gone.
+    Skipped,
+}
+
+/// What a command of a batch needs. A batch is logged whole when anything in it needs it; else none of it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// To be logged.
+    Log,
+    /// To be answered, and logged only with others: a QoS 1 publish that comes into no queue, a read.
+    Answer,
+    /// QoS 0.
+    Nothing,
+}
+
 /// A partition's whole state. Changes by `apply` alone.
 #[derive(Debug)]
 pub struct Partition {
@@ -32,13 +57,14 @@ pub struct Partition {
     pub(crate) now: Timestamp,
     pub(crate) home: Home,
     pub(crate) topics: Topics,
+    pub(crate) lanes: Lanes,
 }
 
 impl Partition {
     /// An empty partition.
     pub fn new(id: PartitionId, slots: SlotTable) -> Self {
         let topics = Topics::new(id, slots.clone());
-        Self { id, home: Home::new(id, slots.clone()), slots, now: Timestamp(0), topics }
+        Self { id, home: Home::new(id, slots.clone()), slots, now: Timestamp(0), topics, lanes: Lanes::default() }
     }
 
     pub fn id(&self) -> PartitionId {
@@ -60,18 +86,108 @@ impl Partition {
         if entry.index != 0 {
             self.now = now;
         }
-        for frame in Frames::in_entry(batch) {
+        let (first, at) = (out.len(), Moment { index: entry.index, position: 0, now });
+        let mut frames = Frames::in_entry(batch);
+        while let Some(frame) = frames.next() {
             let frame = frame?;
             if entry.index == 0 && frame.is_logged() {
                 return Err(DecodeError::Inconsistent("a command that is to be logged and is not"));
             }
-            self.apply_frame(frame, Moment { index: entry.index, position: frame.position, now }, out)?;
+            if frame.is_numbered() {
+                self.apply_batch(frame, &mut frames, at, first, out)?;
+            } else {
+                self.apply_frame(frame, Moment { position: frame.position, ..at }, first, out)?;
+            }
         }
-        self.report_waiting(Moment { index: entry.index, position: 0, now }, out);
+        self.report_waiting(at, out);
+        if entry.index != 0 && !self.lanes.is_empty() {
+            self.lanes.number(first, out);
+        }
         Ok(())
     }
 
-    fn apply_frame(&mut self, frame: Frame<'_>, at: Moment, out: &mut Effects) -> Result<(), DecodeError> {
+    /// Applies commands that are not logged where they lie, however they are marked: bodies are counted from their first
+    /// byte. Whether each may be applied so was asked before, by [`Partition::need`]. Messages that nobody keeps are in
+    /// [`Effects::take_passing`].
+    ///
+    /// # Errors
+    /// As of `apply`.
+    pub fn apply_unlogged(&mut self, stamp: Timestamp, commands: &[u8], out: &mut Effects) -> Result<(), DecodeError> {
+        let (first, at) = (out.len(), Moment { index: 0, position: 0, now: self.now.max(stamp) });
+        out.apart(|out| {
+            for frame in Frames::new(commands) {
+                let frame = frame?;
+                self.apply_frame(frame, Moment { position: frame.position, ..at }, first, out)?;
+            }
+            self.report_waiting(at, out);
+            Ok(())
+        })
+    }
+
+    /// Applies a batch of a lane, unless it has been, or its frontend is not what it was. `first` is the place of the
+    /// entry's first effect.
+    fn apply_batch(
+        &mut self,
+        head: Frame<'_>,
+        frames: &mut Frames<'_>,
+        at: Moment,
+        first: usize,
+        out: &mut Effects,
+    ) -> Result<(), DecodeError> {
+        let Command::Numbered(numbered) = head.decode()? else {
+            return Err(DecodeError::Inconsistent("a batch without a number"));
+        };
+        let batch = frames.take_batch(numbered.len)?;
+        match self.lanes.sender(numbered.lane, numbered.incarnation) {
+            Sender::Past => return Ok(()),
+            Sender::Current => {}
+            Sender::Newer => {
+                let frontend = numbered.lane.frontend;
+                self.frontend_gone(FrontendGone { frontend }, Moment { position: head.position, ..at }, first, out);
+                self.lanes.begin(frontend, numbered.incarnation);
+            }
+        }
+        if !self.lanes.take(&numbered) {
+            return Ok(());
+        }
+        for frame in batch {
+            let frame = frame?;
+            if frame.is_numbered() {
+                return Err(DecodeError::Inconsistent("a batch in a batch"));
+            }
+            self.apply_frame(frame, Moment { position: frame.position, ..at }, first, out)?;
+        }
+        Ok(())
+    }
+
+    /// What the entry has had to say to connections of a frontend with lanes is not said any more: whoever holds the
+    /// lanes next would take it for its own.
+    fn frontend_gone(&mut self, gone: FrontendGone, at: Moment, first: usize, out: &mut Effects) {
+        if self.lanes.end(gone.frontend) {
+            out.forget_replies(first, gone.frontend);
+        }
+        self.topics.frontend_gone(gone.frontend);
+        self.home.frontend_gone(&gone, at, out);
+        self.do_local(at, out);
+    }
+
+    fn apply_frame(
+        &mut self,
+        frame: Frame<'_>,
+        at: Moment,
+        first: usize,
+        out: &mut Effects,
+    ) -> Result<(), DecodeError> {
+        // Nearly all are one of these two, and a `Command` is large.
+        if let Some(command) = frame.decode_acknowledgement()? {
+            self.topics.acknowledge(&command, at, out);
+            return Ok(());
+        }
+        if let Some(command) = frame.decode_publish()? {
+            self.publish(&command, frame, at, out);
+            self.do_local(at, out);
+            return Ok(());
+        }
         match &frame.decode()? {
             Command::Publish(command) => self.publish(command, frame, at, out),
             Command::Acknowledge(command) => self.topics.acknowledge(command, at, out),
@@ -79,14 +195,12 @@ impl Partition {
             Command::Open(command) => self.home.open(command, at, out),
             Command::Touch(command) => self.home.touch(command, out),
             Command::Close(command) => self.home.close(command, at, out),
-            Command::FrontendGone(command) => {
-                self.topics.frontend_gone(command.frontend);
-                self.home.frontend_gone(command, at, out);
-            }
+            Command::FrontendGone(command) => self.frontend_gone(command.clone(), at, first, out),
             Command::Confirm(command) => self.home.confirm(command, out),
             Command::Waiting(command) => self.home.waiting(command, out),
             Command::Attach(command) => self.topics.attach(command, at, out),
             Command::Detach(command) => self.topics.detach(command.client_id, command.epoch),
+            Command::Window(command) => self.topics.window(command, out),
             Command::Subscribe(command) => self.topics.subscribe(command, at, out),
             Command::Unsubscribe(command) => self.topics.unsubscribe(command, at, out),
             Command::Drop(command) => self.drop_session(command, at, out),
@@ -98,6 +212,7 @@ impl Partition {
                 self.home.tick(at, out);
                 self.topics.tick(at);
             }
+            Command::Numbered(_) => return Err(DecodeError::Inconsistent("the mark of a batch")),
         }
         self.do_local(at, out);
         Ok(())
@@ -157,6 +272,9 @@ impl Partition {
 
     /// What is owed to other partitions and to readers: to be let out after a restart or a change of leader.
     pub fn resume(&self, out: &mut Effects) {
+        if is_broken(Guard::Resume) {
+            return;
+        }
         self.home.resume(out);
         self.topics.resume(out);
         for report in self.topics.reports_again(self.now) {
@@ -164,6 +282,58 @@ impl Partition {
             if home != self.id {
                 out.send(home, &Command::Waiting(report.command(self.id)));
             }
+        }
+    }
+
+    /// Where a lane stands; `None` when it is not known, or its frontend was declared gone.
+    pub fn lane(&self, lane: Lane) -> Option<LaneState> {
+        self.lanes.lane(lane)
+    }
+
+    /// Every lane that is known, ascending.
+    pub fn lanes(&self) -> impl Iterator<Item = Lane> {
+        self.lanes.lanes()
+    }
+
+    /// Frontends that have had lanes, ascending; `None` of one that never had.
+    pub fn frontends(&self) -> impl Iterator<Item = FrontendState> {
+        self.lanes.frontends()
+    }
+
+    pub fn frontend(&self, frontend: u16) -> Option<FrontendState> {
+        self.lanes.frontend(frontend)
+    }
+
+    /// What becomes of a batch of a lane when it is applied now.
+    pub fn judge(&self, numbered: &Numbered) -> Verdict {
+        match self.lanes.sender(numbered.lane, numbered.incarnation) {
+            Sender::Past => Verdict::Skipped,
+            Sender::Current if !self.lanes.would_take(numbered.lane, numbered.number) => Verdict::Skipped,
+            Sender::Current if self.lanes.lane(numbered.lane).is_some() => Verdict::Applied,
+            Sender::Current | Sender::Newer => Verdict::Begins,
+        }
+    }
+
+    /// Whether a command of a lane's batch has to be logged as the state is now.
+    pub fn need(&mut self, command: &Command<'_>) -> Need {
+        match command {
+            Command::Publish(publish) => self.need_of_publish(publish),
+            Command::ReadRetained(read) if read.reader.is_some() => Need::Answer,
+            Command::ListSubscriptions(_) => Need::Answer,
+            _ => Need::Log,
+        }
+    }
+
+    /// As `need`, of a publish.
+    pub fn need_of_publish(&mut self, publish: &Publish<'_>) -> Need {
+        if !publish.may_pass() {
+            return Need::Log;
+        }
+        match publish.message.qos {
+            QoS::AtMostOnce => Need::Nothing,
+            QoS::AtLeastOnce if !self.topics.has_queue(publish.message.topic) => Need::Answer,
+            // It may come again with its batch, and is to be passed on once.
+            QoS::AtLeastOnce | QoS::ExactlyOnce => Need::Log,
         }
     }
 

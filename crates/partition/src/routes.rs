@@ -1,8 +1,7 @@
 //! The subscription index as frontends read it: one writer (`apply`), many readers in the same process.
 //!
 //! Behind the one lock of this crate, held for one change or one resolution and never while anything else is waited
-//! for. Readers keep what they resolved for as long as [`Routes::epoch_of`] says the same number, which takes two
-//! loads and no lock.
+//! for. Readers keep what they resolved for as long as [`Routes::vouches_for`] it, which takes two loads and no lock.
 
 mod index;
 mod level;
@@ -47,17 +46,22 @@ impl Routes {
         })
     }
 
-    /// Changes whenever what `resolve` says of `topic` may have changed: before the effect that tells of the change
-    /// (SUBACK among them) is let out.
-    pub fn epoch_of(&self, topic: &str) -> u64 {
-        let bucket = self.buckets[bucket_of(topic)].load(Ordering::Acquire);
-        bucket.wrapping_add(self.wildcards.load(Ordering::Acquire))
+    /// Whether `resolve` would say the same again. No longer so before the effect that tells of a change (SUBACK among
+    /// them) is let out.
+    pub fn vouches_for(&self, resolved: &Resolved) -> bool {
+        self.epoch(resolved.bucket) == resolved.epoch
+    }
+
+    fn epoch(&self, bucket: u8) -> u64 {
+        let epoch = self.buckets[usize::from(bucket)].load(Ordering::Acquire);
+        epoch.wrapping_add(self.wildcards.load(Ordering::Acquire))
     }
 
     /// Replaces `out` by everybody who gets a message to `topic`, each once, in the order of their session slots.
     pub fn resolve(&self, topic: &str, out: &mut Resolved) {
         let index = self.read();
-        out.epoch = self.epoch_of(topic);
+        out.bucket = bucket_of(topic);
+        out.epoch = self.epoch(out.bucket);
         index.resolve(topic, out);
     }
 
@@ -154,7 +158,7 @@ impl Routes {
         let filter = without_share(filter);
         let epoch = match filter.as_bytes().first() {
             Some(b'+' | b'#') => &self.wildcards,
-            _ => &self.buckets[bucket_of(filter)],
+            _ => &self.buckets[usize::from(bucket_of(filter))],
         };
         epoch.fetch_add(1, Ordering::Release);
     }
@@ -168,10 +172,11 @@ impl Routes {
     }
 }
 
-fn bucket_of(topic_or_filter: &str) -> usize {
+fn bucket_of(topic_or_filter: &str) -> u8 {
     let bytes = topic_or_filter.as_bytes();
     let level = bytes.iter().position(|byte| *byte == b'/').map_or(bytes, |end| &bytes[..end]);
-    xxh3_64(level) as usize % BUCKETS
+    const { assert!(BUCKETS == 1 << u8::BITS) };
+    xxh3_64(level) as u8
 }
 
 #[cfg(test)]

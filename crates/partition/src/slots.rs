@@ -10,6 +10,8 @@ use crate::wire::{DecodeError, Reader, Write};
 pub struct SlotTable {
     slots: Box<[PartitionId]>,
     all: PartitionSet,
+    /// The only partition, if there is but one: no key need be looked at.
+    only: Option<PartitionId>,
 }
 
 impl SlotTable {
@@ -25,7 +27,9 @@ impl SlotTable {
 
     fn from_slots(slots: Box<[PartitionId]>) -> Self {
         let all = slots.iter().fold(PartitionSet::default(), |set, partition| set.with(*partition));
-        Self { slots, all }
+        let mut each = all.iter();
+        let only = each.next().filter(|_| each.next().is_none());
+        Self { slots, all, only }
     }
 
     pub fn partition_of_topic(&self, topic: &str) -> PartitionId {
@@ -53,6 +57,9 @@ impl SlotTable {
     }
 
     fn of(&self, key: &str) -> PartitionId {
+        if let Some(only) = self.only {
+            return only;
+        }
         self.slots[(xxh3_64(key.as_bytes()) % u64::from(SLOTS)) as usize]
     }
 

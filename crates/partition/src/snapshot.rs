@@ -4,20 +4,24 @@
 //! is left out: the subscription index, counts of live bodies, deadlines, caches.
 
 use crate::home::Home;
+use crate::lanes::Lanes;
 use crate::partition::Partition;
 use crate::slots::SlotTable;
 use crate::topics::Topics;
 use crate::wire::{DecodeError, Reader, Write};
 
-/// First byte of a snapshot. Version 1, which does not tell the length of a retained message's payload, is read too;
-/// any other is refused.
-pub const SNAPSHOT_VERSION: u8 = 2;
+/// First byte of a snapshot. Version 3, which does not tell who has published a retained message, is read too, version 2,
+/// which moreover knows no lanes, and version 1, which does not tell the length of a retained message's payload either; any
+/// other is refused.
+pub const SNAPSHOT_VERSION: u8 = 4;
 
 /// What is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     First,
     Second,
+    Third,
+    Fourth,
 }
 
 impl Partition {
@@ -29,6 +33,7 @@ impl Partition {
         out.u64(self.now.0);
         self.home.write(out);
         self.topics.write(out);
+        self.lanes.write(out);
     }
 
     /// Reads what `snapshot` has written.
@@ -39,7 +44,9 @@ impl Partition {
         let mut reader = Reader::new(bytes);
         let form = match reader.u8()? {
             1 => Form::First,
-            SNAPSHOT_VERSION => Form::Second,
+            2 => Form::Second,
+            3 => Form::Third,
+            SNAPSHOT_VERSION => Form::Fourth,
             other => return Err(DecodeError::UnknownVersion(other)),
         };
         let id = reader.partition()?;
@@ -50,7 +57,11 @@ impl Partition {
         let now = reader.timestamp()?;
         let home = Home::read(id, slots.clone(), &mut reader)?;
         let topics = Topics::read(id, slots.clone(), form, &mut reader)?;
+        let lanes = match form {
+            Form::First | Form::Second => Lanes::default(),
+            Form::Third | Form::Fourth => Lanes::read(&mut reader)?,
+        };
         reader.finish()?;
-        Ok(Self { id, slots, now, home, topics })
+        Ok(Self { id, slots, now, home, topics, lanes })
     }
 }

@@ -24,6 +24,7 @@ mod tick;
 mod trim;
 mod unsubscribe;
 mod view;
+mod window;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

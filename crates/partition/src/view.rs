@@ -87,8 +87,8 @@ pub enum FilterWish<'a> {
 /// A place among the subscriptions to some filters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubscriptionPlace {
-    pub(crate) filter: String,
-    pub(crate) session: SessionSlot,
+    pub filter: String,
+    pub session: SessionSlot,
 }
 
 /// What a search for subscriptions wants: the lowest `limit` by client id and filter, behind `after`.

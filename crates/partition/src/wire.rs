@@ -1,10 +1,10 @@
 //! Reading and writing the fields of commands and snapshots: little endian, lengths in front, nothing trusted.
 
-use std::str;
-
 use mqtt::{PacketId, QoS, RetainHandling};
 
-use crate::address::{BodyRef, Epoch, Owner, PartitionId, PartitionSet, SessionSlot, Tag, Timestamp};
+use crate::address::{
+    BodyRef, Epoch, Incarnation, Lane, Owner, PartitionId, PartitionSet, SessionSlot, Tag, Timestamp,
+};
 use crate::command::SubscriptionOptions;
 
 /// Why bytes are not what they should be. Bytes that were written by this crate never fail.
@@ -55,6 +55,11 @@ impl<'a> Reader<'a> {
         Ok(head)
     }
 
+    /// What is left, without taking it.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
     pub(crate) fn tail(&mut self) -> &'a [u8] {
         std::mem::take(&mut self.rest)
     }
@@ -82,7 +87,16 @@ impl<'a> Reader<'a> {
     }
 
     /// Seven bits a byte, the lowest first.
+    #[inline]
     pub(crate) fn varint(&mut self) -> Result<u64, DecodeError> {
+        if let Some((byte @ 0..0x80, rest)) = self.rest.split_first() {
+            self.rest = rest;
+            return Ok(u64::from(*byte));
+        }
+        self.long_varint()
+    }
+
+    fn long_varint(&mut self) -> Result<u64, DecodeError> {
         let mut value = 0;
         for shift in (0..64).step_by(7) {
             let byte = self.u8()?;
@@ -114,6 +128,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline]
     pub(crate) fn varint_u32(&mut self) -> Result<u32, DecodeError> {
         let value = self.varint()?;
         u32::try_from(value).map_err(|_| DecodeError::Value(value, "u32"))
@@ -134,9 +149,10 @@ impl<'a> Reader<'a> {
         if self.bool()? { read(self).map(Some) } else { Ok(None) }
     }
 
+    #[inline]
     pub(crate) fn text(&mut self) -> Result<&'a str, DecodeError> {
         let len = self.u16()?;
-        str::from_utf8(self.bytes(len.into())?).map_err(|_| DecodeError::NotUtf8)
+        mqtt::utf8(self.bytes(len.into())?).map_err(|_| DecodeError::NotUtf8)
     }
 
     /// Bytes with their length as `u32` in front.
@@ -147,6 +163,14 @@ impl<'a> Reader<'a> {
 
     pub(crate) fn owner(&mut self) -> Result<Owner, DecodeError> {
         Ok(Owner { frontend: self.u16()?, worker: self.u16()?, slot: self.u32()?, generation: self.u32()? })
+    }
+
+    pub(crate) fn lane(&mut self) -> Result<Lane, DecodeError> {
+        Ok(Lane { frontend: self.u16()?, worker: self.u16()? })
+    }
+
+    pub(crate) fn incarnation(&mut self) -> Result<Incarnation, DecodeError> {
+        self.u64().map(Incarnation)
     }
 
     pub(crate) fn epoch(&mut self) -> Result<Epoch, DecodeError> {
@@ -260,6 +284,11 @@ pub(crate) trait Write {
         self.u16(owner.worker);
         self.u32(owner.slot);
         self.u32(owner.generation);
+    }
+
+    fn lane(&mut self, lane: Lane) {
+        self.u16(lane.frontend);
+        self.u16(lane.worker);
     }
 
     fn body(&mut self, body: BodyRef) {

@@ -3,30 +3,33 @@
 //! Everything that waits is made one log entry. Its effects are given out after the entry is in the log as durably as
 //! [`Durability`] says, never before.
 
-mod admission;
 mod compaction;
-mod queue_disk;
+mod lanes;
 mod rejection;
 
 use std::path::{Path, PathBuf};
 
 use bytes::{Bytes, BytesMut};
 use partition::{
-    Answer, BodyRef, Command, Counters, DecodeError, Effect, Effects, Entry, Frames, FrontendGone, Partition,
-    PartitionId, Reply, Routes, SlotTable, Timestamp,
+    BodyRef, Counters, DecodeError, Effects, Entry, Frames, Partition, PartitionId, Routes, SlotTable, Timestamp,
 };
-use smallvec::{SmallVec, smallvec};
 use std::sync::Arc;
 
+use crate::admission::Admission;
 use crate::bodies::{BodyError, BodySettings, BodyStore};
+use crate::due::{Due, Space};
 use crate::log::{LogError, LogSettings, LogStore, Syncer, TornTail};
+pub use crate::outgoing::Outgoing;
+use crate::outgoing::{Shelf, entry_payload, is_all_logged};
+pub use crate::queue_disk::QueueDisk;
+use crate::queue_disk::QueueRoom;
+use crate::rejection::Rejected;
 use crate::snapshot::{SnapshotError, Snapshots};
+use crate::turn::has_lanes;
+use crate::undelivered::Undelivered;
+use crate::unsettled::Unsettled;
 
-use admission::Admission;
-use compaction::{Compaction, Space};
-pub use queue_disk::QueueDisk;
-use queue_disk::QueueRoom;
-use rejection::Rejected;
+use compaction::Compaction;
 
 /// Batches are made one entry up to this size, then one each: a few workers with the largest packets would exceed what
 /// the log takes in one entry.
@@ -87,15 +90,6 @@ pub struct Opened {
     pub rejected_snapshots: Vec<PathBuf>,
 }
 
-/// What is to leave the partition.
-#[derive(Debug, Default)]
-pub struct Outgoing {
-    /// In the order of their commands.
-    pub answers: Vec<Answer>,
-    /// Framed commands for partitions, this one included.
-    pub commands: Vec<(PartitionId, Box<[u8]>)>,
-}
-
 /// See the module.
 pub struct Solo {
     partition: Partition,
@@ -108,6 +102,8 @@ pub struct Solo {
     rejected: Rejected,
     compaction: Compaction,
     effects: Effects,
+    undelivered: Undelivered,
+    unsettled: Unsettled,
 }
 
 impl Solo {
@@ -131,7 +127,7 @@ impl Solo {
             }
             None => (Partition::new(settings.partition, settings.slots.clone()), 0, 0),
         };
-        let mut effects = Effects::new();
+        let (mut effects, mut undelivered) = (Effects::new(), Undelivered::default());
         let mut replayed = 0;
         if log.last() < covered {
             // The snapshot reached the device and the log before it did not: its numbers must not come again.
@@ -140,6 +136,7 @@ impl Solo {
             log.replay(covered + 1, |index, payload| {
                 let entry = Entry { index, payload: &payload };
                 partition.apply(entry, &mut effects).map_err(|source| SoloError::Apply { index, source })?;
+                undelivered.note(&partition, &effects);
                 bodies.appended(index, &[payload]);
                 effects.clear();
                 replayed += 1;
@@ -157,33 +154,19 @@ impl Solo {
             admission: Admission::open(dir, settings.reserve_bytes).map_err(directory)?,
             queue_room: QueueRoom::default(),
             rejected: Rejected::default(),
-            compaction: Compaction::new(snapshots, settings.compact_after_bytes, snapshot_bytes, &log),
+            compaction: Compaction::new(
+                snapshots,
+                Due::new(settings.compact_after_bytes, snapshot_bytes, log.disk_bytes()),
+            ),
             durability: settings.durability,
             partition,
             log,
             bodies,
             effects,
+            undelivered,
+            unsettled: Unsettled::default(),
         };
         Ok((solo, opened))
-    }
-
-    /// Notes that no connection has survived, and begins again what was under way when the process ended. As with
-    /// [`Solo::run`], what a full disk does not take is left in `batches`.
-    pub fn resume(
-        &mut self,
-        frontend: u16,
-        batches: &mut Vec<Bytes>,
-        now: Timestamp,
-        out: &mut Outgoing,
-    ) -> Result<(), SoloError> {
-        let gone = Command::FrontendGone(FrontendGone { frontend }).to_frame();
-        batches.push(Bytes::from(gone));
-        self.run(batches, now, out)?;
-        let mut effects = std::mem::take(&mut self.effects);
-        self.partition.resume(&mut effects);
-        self.let_out(&mut effects, out)?;
-        self.effects = effects;
-        Ok(())
     }
 
     /// Counts the queues of this partition towards a bound that it shares with others.
@@ -231,6 +214,10 @@ impl Solo {
     /// what cannot be noted even so is left in `batches`, to be tried again. When the queues hold as much as they may,
     /// those are that would come into a queue.
     pub fn run(&mut self, batches: &mut Vec<Bytes>, now: Timestamp, out: &mut Outgoing) -> Result<(), SoloError> {
+        if has_lanes(batches) { self.run_lanes(batches, now, out) } else { self.run_all(batches, now, out) }
+    }
+
+    fn run_all(&mut self, batches: &mut Vec<Bytes>, now: Timestamp, out: &mut Outgoing) -> Result<(), SoloError> {
         if self.admission.is_closed() {
             self.reject_publishes(batches, out)?;
         }
@@ -341,6 +328,7 @@ impl Solo {
     fn apply(&mut self, entry: Entry<'_>, payload: &Bytes, out: &mut Outgoing) -> Result<(), SoloError> {
         let mut effects = std::mem::take(&mut self.effects);
         self.partition.apply(entry, &mut effects).map_err(|source| SoloError::Apply { index: entry.index, source })?;
+        self.undelivered.note(&self.partition, &effects);
         self.let_out_of(&mut effects, payload, out)?;
         self.effects = effects;
         Ok(())
@@ -352,32 +340,8 @@ impl Solo {
 
     /// `unlogged` holds the bodies with index 0.
     fn let_out_of(&mut self, effects: &mut Effects, unlogged: &Bytes, out: &mut Outgoing) -> Result<(), SoloError> {
-        for effect in effects.drain() {
-            match effect {
-                Effect::Send { to, command } => out.commands.push((to, command)),
-                Effect::Reply { to, reply } => {
-                    let bodies = match &reply {
-                        Reply::Deliver(delivery) => smallvec![self.body(delivery.body, unlogged)?],
-                        Reply::Direct(direct) => smallvec![self.body(direct.body, unlogged)?],
-                        Reply::Retained { messages, .. } => {
-                            let bodies = messages.iter().map(|direct| self.body(direct.body, unlogged));
-                            bodies.collect::<Result<_, _>>()?
-                        }
-                        _ => SmallVec::new(),
-                    };
-                    out.answers.push(Answer { to, from: self.partition.id(), reply, bodies });
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn body(&mut self, body: BodyRef, unlogged: &Bytes) -> Result<Bytes, SoloError> {
-        if body.index == 0 {
-            let start = body.offset as usize;
-            return Ok(unlogged.slice(start..start + body.len as usize));
-        }
-        Ok(self.bodies.get(&self.log, body)?)
+        let shelf = Shelf { partition: self.partition.id(), log: &self.log, bodies: &mut self.bodies, unlogged };
+        Ok(out.take(effects, shelf)?)
     }
 
     /// Whether publishes are refused because the disk is full.
@@ -401,7 +365,9 @@ impl Solo {
         self.admission.look();
         self.queue_room.look();
         let space = if self.admission.is_closed() { Space::Short } else { Space::Plenty };
-        self.compaction.go_on(&self.partition, &mut self.log, &mut self.bodies, space)
+        self.undelivered.tidy(&self.partition);
+        self.unsettled.tidy(&self.partition);
+        self.compaction.go_on(&self.partition, &self.undelivered, &mut self.log, &mut self.bodies, space)
     }
 
     /// Ends cleanly: the log is on its device.
@@ -416,16 +382,5 @@ impl Solo {
     }
 }
 
-fn is_all_logged(batch: &[u8]) -> bool {
-    Frames::new(batch).all(|frame| frame.is_ok_and(|frame| frame.is_logged()))
-}
-
-fn entry_payload(batches: &[Bytes], now: Timestamp) -> Bytes {
-    let len: usize = batches.iter().map(Bytes::len).sum();
-    let mut payload = BytesMut::with_capacity(partition::ENTRY_HEADER_LEN + len);
-    payload.extend_from_slice(&partition::entry_header(now));
-    for batch in batches {
-        payload.extend_from_slice(batch);
-    }
-    payload.freeze()
-}
+#[cfg(test)]
+mod tests;

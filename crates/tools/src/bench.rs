@@ -8,7 +8,6 @@
 //! arguments -checking-> settings -runner-> threads: traffic | connects, each on a worker -outcome-> report -> text, JSON
 //! ```
 
-mod absent;
 mod arguments;
 mod checking;
 mod clock;
@@ -24,6 +23,7 @@ mod fault;
 mod flow;
 mod hello;
 mod in_flight;
+mod kept;
 mod latency;
 mod ledger;
 mod message;
@@ -48,6 +48,7 @@ mod span;
 mod stamp;
 mod subscriber;
 mod target;
+mod template;
 mod text;
 mod topics;
 mod total;

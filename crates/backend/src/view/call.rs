@@ -7,7 +7,7 @@ use partition::{
     BatchBuilder, BodyRef, Command, FilterWish, Found, Holding, Message, MessageProperties, Origin, Publish,
     RetainedView, Scope, SessionKind, SessionRecord, Slice, SubscriptionPlace, SubscriptionSearch, Timestamp,
 };
-use replica::solo::Solo;
+use replica::Replica;
 use tokio::sync::oneshot;
 
 use super::query::Presence;
@@ -111,37 +111,40 @@ pub(crate) enum Left {
 }
 
 /// Answers a question.
-pub(crate) fn answer(call: Call, replica: &mut Solo, now: Timestamp) -> Left {
-    let state = replica.partition();
+pub(crate) fn answer(call: Call, replica: &mut Replica, now: Timestamp) -> Left {
     // Nobody waits any more where a send fails.
     match call {
         Call::Sessions(step, reply) => {
-            let slice = state.sessions(step.after.as_deref(), &step.prefix, step.limit, |session| step.wants(session));
+            let wants = |session: &SessionRecord| step.wants(session);
+            let slice = replica.read(|state| state.sessions(step.after.as_deref(), &step.prefix, step.limit, wants));
             let _ = reply.send(slice);
         }
         Call::Session(client_id, reply) => {
-            let _ = reply.send(state.session(&client_id));
+            let _ = reply.send(replica.read(|state| state.session(&client_id)));
         }
         Call::Holdings(clients, reply) => {
-            let holdings = clients.iter().map(|client_id| state.holding(client_id).unwrap_or_default());
-            let _ = reply.send(holdings.collect());
+            let _ =
+                reply.send(replica.read(|state| {
+                    clients.iter().map(|client_id| state.holding(client_id).unwrap_or_default()).collect()
+                }));
         }
         Call::SubscriptionsOf(step, reply) => {
             let clients = step.clients.iter().map(|client_id| &**client_id);
-            let _ = reply.send(state.subscriptions_of(clients, step.search.parts(), step.from));
+            let _ = reply.send(replica.read(|state| state.subscriptions_of(clients, step.search.parts(), step.from)));
         }
         Call::SubscriptionsTo(step, reply) => {
-            let _ = reply.send(state.subscriptions_to(step.search.parts(), step.from.as_ref()));
+            let found = replica.read(|state| state.subscriptions_to(step.search.parts(), step.from.as_ref()));
+            let _ = reply.send(found);
         }
         Call::Retained(step, reply) => {
-            let slice = state.retained_messages(step.filter.as_deref(), step.after.as_deref(), step.limit, now);
-            let _ = reply.send(slice);
+            let (filter, after) = (step.filter.as_deref(), step.after.as_deref());
+            let _ = reply.send(replica.read(|state| state.retained_messages(filter, after, step.limit, now)));
         }
         Call::RetainedMessage(topic, reply) => {
-            let found = state.retained_message(&topic, now);
+            let found = replica.read(|state| state.retained_message(&topic, now));
             let _ = reply.send(found.map(|(view, body)| retained_message(replica, view, body)).transpose());
         }
-        Call::DeleteRetained(topic, reply) => match state.retained_message(&topic, now) {
+        Call::DeleteRetained(topic, reply) => match replica.read(|state| state.retained_message(&topic, now)) {
             None => _ = reply.send(Deletion::NotThere),
             Some(_) if replica.is_disk_full() => _ = reply.send(Deletion::DiskFull),
             Some(_) => return Left::Batch(deletion(&topic), reply),
@@ -150,7 +153,7 @@ pub(crate) fn answer(call: Call, replica: &mut Solo, now: Timestamp) -> Left {
     Left::Nothing
 }
 
-fn retained_message(replica: &mut Solo, view: RetainedView, body: BodyRef) -> Result<RetainedMessage, String> {
+fn retained_message(replica: &mut Replica, view: RetainedView, body: BodyRef) -> Result<RetainedMessage, String> {
     let stored = replica.stored(body).map_err(|error| error.to_string())?;
     let message = Message::parse(&stored).map_err(|error| error.to_string())?;
     let properties = MessageProperties::parse(message.properties);

@@ -19,7 +19,9 @@ pub struct Page<T> {
 pub struct SessionView {
     pub client_id: Arc<str>,
     pub kind: SessionKind,
-    /// The frontend's worker that holds its connection; `None` while it is not connected.
+    /// The frontend that holds its connection; `None` while it is not connected.
+    pub frontend: Option<u16>,
+    /// The frontend's worker that does.
     pub worker: Option<u16>,
     /// Seconds that the session lasts after its connection; `u32::MAX` is for ever.
     pub expiry_seconds: u32,

@@ -20,7 +20,11 @@ impl Line<'_> {
     ) -> Result<Page<RetainedView>, ViewError> {
         let filter: Option<Arc<str>> = query.filter.as_deref().map(Arc::from);
         let homes = filter.as_deref().map_or(self.all(), |filter| self.slots.homes_of_filter(filter));
-        let merge = Merge::new(homes, query.after.as_deref().map(Arc::from), super::page_limit(query.limit));
+        let merge = Merge::new(
+            self.within_reach(homes)?,
+            query.after.as_deref().map(Arc::from),
+            super::page_limit(query.limit),
+        );
         let next = |after, limit| -> Box<dyn FnOnce(_) -> Call + Send> {
             let step = RetainedStep { after, filter: filter.clone(), limit };
             Box::new(move |reply| Call::Retained(step, reply))

@@ -73,6 +73,7 @@ impl Line<'_> {
         SessionView {
             client_id: Arc::clone(&record.client_id),
             kind: record.kind,
+            frontend: record.owner.map(|owner| owner.frontend),
             worker: record.owner.map(|owner| owner.worker),
             expiry_seconds: record.expiry,
             ends: record.ends,

@@ -171,7 +171,7 @@ impl Line<'_> {
     /// filter.
     async fn search_filters(&self, search: &Arc<Search>, lowest: &mut Lowest) -> Result<(), ViewError> {
         let home = match (&search.filter, &search.topic) {
-            (Some(filter), _) => self.slots.homes_of_filter(filter).iter().next(),
+            (Some(filter), _) => self.one_of(self.slots.homes_of_filter(filter))?,
             (None, topic) => topic.as_deref().map(|topic| self.slots.partition_of_topic(topic)),
         };
         let Some(home) = home else { return Ok(()) };

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
 
+mod abroad;
 mod paging;
 mod queue_disk;
 mod retained;

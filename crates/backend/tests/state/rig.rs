@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use backend::{Backend, BackendView, Durability, Settings};
+use backend::{Backend, BackendView, Durability, Hosting, Settings};
 use link::{inbox, mailbox};
 use partition::{
     Answer, Attach, BatchBuilder, Close, Command, Epoch, Message, Open, Opened, Origin, Owner, PartitionId,
@@ -42,7 +42,7 @@ impl Rig {
             dir: dir.path().to_owned(),
             partitions,
             durability: Durability::Async,
-            workers: vec![sender],
+            hosting: Hosting::Near { workers: vec![sender] },
             inbox_bytes: 16 << 20,
         });
         let backend = backend.unwrap();

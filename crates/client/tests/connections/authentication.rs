@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use client::{Client, ConnectError, End, Session};
+use client::{Client, ConnectError, End, RequestFailed, Session};
 use mqtt::client::Settings;
 use mqtt::{Authentication, ReasonCode};
 
@@ -42,4 +42,20 @@ async fn a_connection_authenticates_again_while_it_stands() {
     assert_eq!((auth.reason, auth.data.as_deref()), (ReasonCode::ReAuthenticate, Some(&b"newer"[..])));
     let without = crate::fresh(&server).await;
     without.client.reauthenticate(None).await.unwrap_err();
+}
+
+/// A server whose verdict is not there yet: the connection stands, and to authenticate again is to answer.
+#[tokio::test]
+async fn a_challenge_of_a_connection_that_stands_is_the_callers_to_answer() {
+    let server = Server::with(Manners { hesitations: 2, ..Manners::default() });
+    let connection = connected(&server, &with_method(), Session::new(Settings::default())).await;
+    let token = || Some(Bytes::from_static(b"token"));
+    for _ in 0..2 {
+        let again = connection.client.reauthenticate(token()).await;
+        assert_eq!(again.map(drop), Err(RequestFailed::Challenged));
+    }
+    connection.client.reauthenticate(token()).await.unwrap();
+    let reasons: Vec<_> = server.authentications().iter().map(|auth| auth.reason).collect();
+    let answer = ReasonCode::ContinueAuthentication;
+    assert_eq!(reasons, [ReasonCode::ReAuthenticate, answer, answer]);
 }

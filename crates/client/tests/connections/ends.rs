@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use client::{Client, ConnectError, End, RequestFailed, Session};
+use client::{Client, ConnectError, Connection, End, RequestFailed, Session};
 use mqtt::client::{Message, RequestError, Settings};
-use mqtt::{ConnAck, QoS, ReasonCode};
+use mqtt::{ConnAck, Disconnect, QoS, ReasonCode};
 
 use crate::server::{Manners, Server};
 use crate::{fresh, options, subscribe, until};
@@ -37,6 +37,19 @@ async fn the_servers_last_words_are_told() {
     assert_eq!(connection.messages.next().await, None);
     assert!(is_lost(connection.client.subscribe(subscribe("a")).await));
     assert!(is_lost(connection.client.submit(Message::new("a", "")).await));
+}
+
+/// Whichever the connection's task sees first: that, or that nobody is left.
+#[tokio::test]
+async fn the_last_words_are_the_callers() {
+    for _ in 0..50 {
+        let server = Server::default();
+        let Connection { client, messages, mut ending, .. } = fresh(&server).await;
+        client.disconnect(Disconnect { session_expiry: Some(0), ..Disconnect::default() }).await;
+        drop((client, messages));
+        ending.wait().await;
+        assert_eq!(server.disconnects()[0].session_expiry, Some(0));
+    }
 }
 
 #[tokio::test]

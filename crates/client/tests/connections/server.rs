@@ -24,6 +24,8 @@ pub struct Manners {
     pub deaf: bool,
     /// AUTH is asked for before CONNACK.
     pub challenges: bool,
+    /// So often a re-authentication is answered with another challenge.
+    pub hesitations: u32,
 }
 
 #[derive(Debug, Default)]
@@ -34,6 +36,7 @@ struct State {
     connections: usize,
     /// Payloads of PUBLISH packets, and their DUP.
     published: Vec<(String, bool)>,
+    hesitated: bool,
     acknowledged: Vec<u16>,
     disconnects: Vec<Disconnect>,
     authentications: Vec<Auth>,
@@ -161,9 +164,12 @@ impl Server {
                 }
             }
             Packet::Auth(auth) => {
-                if auth.reason == ReasonCode::ReAuthenticate {
+                if auth.reason == ReasonCode::ReAuthenticate || state.hesitated {
                     let method = auth.method.clone();
-                    encode::auth(out, &Auth { method, ..Auth::default() }).unwrap();
+                    state.hesitated = state.manners.hesitations > 0;
+                    state.manners.hesitations = state.manners.hesitations.saturating_sub(1);
+                    let reason = if state.hesitated { ReasonCode::ContinueAuthentication } else { ReasonCode::Success };
+                    encode::auth(out, &Auth { reason, method, ..Auth::default() }).unwrap();
                 } else {
                     encode::connack(out, version, &state.manners.connack.clone());
                 }

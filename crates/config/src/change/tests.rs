@@ -109,6 +109,28 @@ fn flags_and_resources_differ_alike() {
     assert_eq!(Change::between(&with(None), &with(Some("warn"))).settings, BTreeSet::from([Setting::LogLevel]));
 }
 
+#[test]
+fn dataflows_that_say_something_else_are_told_wherever_they_are_written() {
+    const GROUP: &str = "apiVersion: connectivity.iotoperations.azure.com/v1";
+    let plan = |margin: &str, host: &str, count: u16, topic: &str| {
+        let yaml = format!(
+            "{margin}---\n{GROUP}\nkind: DataflowEndpoint\nmetadata: {{name: far}}\nspec: {{endpointType: Mqtt, mqttSettings: \
+             {{host: '{host}', authentication: {{method: Anonymous}}}}}}\n---\n{GROUP}\nkind: DataflowProfile\n\
+             metadata: {{name: default}}\nspec: {{instanceCount: {count}}}\n---\n{GROUP}\nkind: Dataflow\n\
+             metadata: {{name: out}}\nspec: {{operations: [\
+             {{operationType: Source, sourceSettings: {{endpointRef: default, dataSources: [a]}}}}, \
+             {{operationType: Destination, destinationSettings: {{endpointRef: far, dataDestination: {topic}}}}}]}}\n"
+        );
+        let text = Text { path: "a.yaml".to_owned(), bytes: yaml.into_bytes() };
+        Plan::check(&Input { texts: vec![text], ..Input::default() }, &HOST).unwrap_or_else(|e| panic!("{e}"))
+    };
+    let before = plan("", "a:1", 1, "b");
+    assert!(Change::between(&before, &plan("\n\n", "a:1", 1, "b")).is_empty());
+    for after in [plan("", "a:2", 1, "b"), plan("", "a:1", 2, "b"), plan("", "a:1", 1, "c")] {
+        assert_eq!(Change::between(&before, &after).settings, BTreeSet::from([Setting::Dataflows]));
+    }
+}
+
 /// A plan with a port for each kind of guard, behind the resources that come after it.
 fn guarded(resources: &str) -> Plan {
     let listener = "{port: 1}, {port: 2, authenticationRef: names, authorizationRef: rules}, \

@@ -55,6 +55,11 @@ fn amount(number: &str, seconds: u128) -> Option<u128> {
     Some((value(whole)? * scale + value(fraction)?) * seconds * NANOS_PER_SECOND / scale)
 }
 
+/// A duration as resources write one: `240h`, `45m`, `1h30m`. `None` for other texts, and for more than 876000h.
+pub fn duration(text: &str) -> Option<Duration> {
+    GoDuration::parse(text).map(GoDuration::get)
+}
+
 /// A duration as [`GoDuration`] reads it, in whole units: `1h30m`.
 pub(crate) fn shown(duration: Duration) -> String {
     let seconds = duration.as_secs();

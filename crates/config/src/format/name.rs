@@ -58,6 +58,16 @@ pub(super) fn is_dns(text: &str) -> bool {
     name.len() <= NAME_BYTES && name.split('.').all(is_label) && name.parse::<std::net::IpAddr>().is_err()
 }
 
+/// A cluster of processes.
+pub(crate) fn is_cluster(text: &str) -> bool {
+    is_label(text)
+}
+
+/// A process of a cluster, as a pod may be called. Never a way out of a folder.
+pub(crate) fn is_member(text: &str) -> bool {
+    text.len() <= NAME_BYTES && text.split('.').all(is_label_of_any_length)
+}
+
 fn is_label(text: &str) -> bool {
     text.len() <= LABEL_BYTES && is_label_of_any_length(text)
 }
@@ -69,7 +79,7 @@ fn is_label_of_any_length(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_dns, is_namespace, is_object, is_resource, is_service};
+    use super::{is_cluster, is_dns, is_member, is_namespace, is_object, is_resource, is_service};
 
     #[test]
     fn each_kind_of_name_has_its_own_rule() {
@@ -82,6 +92,8 @@ mod tests {
             ),
             (is_object, &["a", "ca.key.x", "0", &long], &["", ".", "..", "a..b", "a/b", "../a", "A", ".a", "a-.b"]),
             (is_namespace, &["plant-1", "1", "a"], &["", "a.b", "A", "-a"]),
+            (is_cluster, &["default", "1"], &["", "a.b", "A", "a-", &long]),
+            (is_member, &["backend-0", "a.b-12", "x"], &["", "..", "a/b", "A", "-a", "a_b", "a..b"]),
             (is_service, &["aio-broker", "a"], &["", "1a", "a.b", "a-", &long]),
             (
                 is_dns,

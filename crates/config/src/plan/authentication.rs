@@ -71,7 +71,7 @@ pub(super) fn settle(
 
 /// One method on its way to the plan.
 struct Methods<'a, 'r> {
-    entry: Entry<'a>,
+    entry: Entry<'a, AuthenticationSpec>,
     surroundings: Surroundings,
     reading: &'r mut Reading,
 }

@@ -1,13 +1,15 @@
 //! How many workers and partitions this process has.
 
 use super::Host;
-use super::settling::{Settling, word};
+use super::cluster::ordinal;
+use super::settling::Settling;
 use crate::reading::{Whole, narrow};
-use crate::resource::Switch;
-use crate::{Cardinality, Given, Origin};
+use crate::{Cardinality, ClusterRole, Given, Origin};
 
 /// Workers of a frontend whose `cardinality.frontend` does not say how many.
 const MODEL_FRONTEND_WORKERS: u32 = 2;
+/// Copies of a partition that may be asked for.
+const MOST_COPIES: u64 = 5;
 
 const PARTITIONS: &str = "cardinality.backendChain.partitions";
 const CHAINS: &str = "cardinality.backendChain.workers";
@@ -26,7 +28,8 @@ pub(super) fn workers(settling: &mut Settling<'_>, host: &Host) -> Cardinality {
     workers
 }
 
-/// The number asked for, else the one the data directory remembers, else half the cores. A data directory's number
+/// The number asked for, else the one the data directory remembers, else half the cores; in a cluster, where every process has
+/// to come to the same, a fixed number. A data directory's number
 /// cannot change: its queues and retained messages lie where that number put them.
 pub(super) fn partitions(settling: &mut Settling<'_>, host: &Host) -> Cardinality {
     let flag = count(settling, settling.flags.partitions.as_ref(), "partitions");
@@ -45,6 +48,7 @@ pub(super) fn partitions(settling: &mut Settling<'_>, host: &Host) -> Cardinalit
     let (partitions, origin) = match (asked, remembered) {
         (Some(asked), _) => asked,
         (None, Some(remembered)) => (remembered, Origin::DataDirectory),
+        (None, None) if settling.flags.cluster.is_some() => (Cardinality::OF_A_CLUSTER, Origin::Default),
         (None, None) => (Cardinality::half_of(host.cores), Origin::Cores),
     };
     let note = chains.is_some().then(|| "partitions x workers of the backend chain".to_owned());
@@ -96,23 +100,58 @@ fn refuse_other_number(
     }
 }
 
-/// Pods and copies, of which this process is one.
-pub(super) fn copies(settling: &mut Settling<'_>) {
-    let cardinality = settling.spec.cardinality.clone().unwrap_or_default();
-    let replicas = cardinality.frontend.and_then(|frontend| frontend.replicas);
-    one_of_several(settling, "cardinality.frontend.replicas", replicas, "frontends");
-    let factor = cardinality.backend_chain.and_then(|backend| backend.redundancy_factor);
-    one_of_several(settling, "cardinality.backendChain.redundancyFactor", factor, "copies of each partition");
-    let limits = settling.spec.generate_resource_limits.as_ref().and_then(|limits| limits.cpu);
-    settling.settle_shown("generateResourceLimits.cpu", None, limits, |limits: &Switch| word(limits));
+/// Frontends, of which this process is one or none.
+pub(super) fn frontends(settling: &mut Settling<'_>) {
+    const PATH: &str = "cardinality.frontend.replicas";
+    let replicas =
+        settling.spec.cardinality.clone().unwrap_or_default().frontend.and_then(|frontend| frontend.replicas);
+    let asked = settling.settle(PATH, None, replicas);
+    let (Some(asked), Some(spot)) = (asked, settling.given(PATH)) else { return };
+    match (&settling.flags.cluster, asked) {
+        (None, 2..) => {
+            let sentence =
+                format!("this process is 1 of {asked} frontends; the others take effect with separate processes");
+            settling.reading.notice(&spot.place(), asked, sentence);
+        }
+        (Some(cluster), _) if cluster.role == ClusterRole::Frontend => {
+            let ordinal = ordinal(&cluster.name.text);
+            if let Some(ordinal) = ordinal.filter(|ordinal| u32::from(*ordinal) >= asked) {
+                let sentence = format!("this is frontend {ordinal}, counted from 0; it serves nevertheless");
+                settling.reading.notice(&spot.place(), asked, sentence);
+            }
+        }
+        _ => {}
+    }
 }
 
-fn one_of_several(settling: &mut Settling<'_>, path: &str, asked: Option<u32>, what: &str) {
-    let asked = settling.settle(path, None, asked);
-    if let (Some(asked @ 2..), Some(spot)) = (asked, settling.given(path)) {
-        let sentence = format!("this process is 1 of {asked} {what}; the others take effect with separate processes");
-        settling.reading.notice(&spot.place(), asked, sentence);
+/// Copies of each partition: in a cluster what was asked for, else the one of this process.
+pub(super) fn copies(settling: &mut Settling<'_>, backends: Option<usize>) -> u16 {
+    const PATH: &str = "cardinality.backendChain.redundancyFactor";
+    let asked = settling.spec.cardinality.clone().unwrap_or_default().backend_chain;
+    let asked = asked.and_then(|backend| backend.redundancy_factor);
+    let Some(cluster) = &settling.flags.cluster else {
+        let asked = settling.settle(PATH, None, asked);
+        if let (Some(asked @ 2..), Some(spot)) = (asked, settling.given(PATH)) {
+            let sentence = format!(
+                "this process is 1 of {asked} copies of each partition; the others take effect with separate processes"
+            );
+            settling.reading.notice(&spot.place(), asked, sentence);
+        }
+        return 1;
+    };
+    let range = Whole { range: 1..=MOST_COPIES, unit: "copies" };
+    let flag = settling.flag_whole(cluster.redundancy_factor.as_ref(), &range);
+    let copies = settling.settle(PATH, flag, asked.map(u64::from)).unwrap_or(1);
+    if let Some(there) = backends.filter(|there| copies > *there as u64) {
+        let expected =
+            format!("--backends names {there}, and each copy needs its own; give {there} or less, or name more");
+        match (flag, settling.given(PATH)) {
+            (Some((_, given)), _) => settling.reading.refuse(given, expected),
+            (None, Some(spot)) => settling.reading.refuse_at(&spot, copies.to_string(), expected),
+            (None, None) => {}
+        }
     }
+    narrow(copies).unwrap_or(1)
 }
 
 fn cardinality(number: u32) -> Option<Cardinality> {

@@ -12,7 +12,8 @@ use crate::{AutomaticCertificate, EffectiveValue, ManualCertificate, Origin, Sec
 const BUILT_IN_ISSUER: &str = "azure-iot-operations-aio-certificate-issuer";
 /// What `tls` of the data directory holds besides folders.
 const TAKEN_FOLDERS: &[&str] = &["ca.crt", "ca.key"];
-const SHORTEST: Duration = Duration::from_secs(60);
+/// What a certificate may last at the least.
+pub(super) const SHORTEST: Duration = Duration::from_secs(60);
 const LEAST_RENEW_BEFORE: Duration = Duration::from_secs(1);
 /// A third of its duration is left when a certificate is renewed, unless asked otherwise.
 const RENEW_BEFORE_SHARE: u32 = 3;
@@ -54,7 +55,8 @@ impl Port<'_> {
         let duration = asked.duration.map(|duration| duration.get());
         let renew_before = asked.renew_before.map(|duration| duration.get());
         let places = (self.place(&at("duration")), self.place(&at("renewBefore")));
-        refuse_lifetime(duration.zip(Some(&places.0)), renew_before.zip(Some(&places.1)), reading);
+        let bounds = Lifetime { shortest: SHORTEST, usual: AutomaticCertificate::DEFAULT_DURATION };
+        bounds.refuse_other(duration.zip(Some(&places.0)), renew_before.zip(Some(&places.1)), reading);
         let duration = duration.unwrap_or(AutomaticCertificate::DEFAULT_DURATION);
         let renew_before = renew_before.unwrap_or(duration / RENEW_BEFORE_SHARE);
         let folder = asked.secret_name.clone().unwrap_or_else(|| self.folder.clone());
@@ -108,7 +110,7 @@ impl Port<'_> {
         }
         let secret = spec.manual.as_ref()?.secret_ref.clone()?;
         self.note(PATH, secret.clone(), reading);
-        match self.objects.pem_pair(&secret, self.namespace) {
+        match self.objects.pem_pair((&secret, "tls.crt", "tls.key"), self.namespace) {
             Ok((chain, key)) => {
                 let (chain_pem, key_pem) = (chain.to_vec(), SecretBytes::new(key.to_vec()));
                 Some(ManualCertificate { secret, chain_pem, key_pem })
@@ -142,23 +144,34 @@ impl Port<'_> {
     }
 }
 
-/// Refuses what no certificate can have: too short a life, or a renewal before it begins.
-pub(super) fn refuse_lifetime(
-    duration: Option<(Duration, &Spot)>,
-    renew_before: Option<(Duration, &Spot)>,
-    reading: &mut Reading,
-) {
-    let too_short = duration.filter(|(duration, _)| *duration < SHORTEST);
-    if let Some((duration, spot)) = too_short {
-        reading.refuse_at(spot, format!("\"{}\"", shown(duration)), "give 1m or more");
-    }
-    let whole = duration.map_or(AutomaticCertificate::DEFAULT_DURATION, |(duration, _)| duration);
-    let Some((renew_before, spot)) = renew_before else { return };
-    let text = format!("\"{}\"", shown(renew_before));
-    if renew_before < LEAST_RENEW_BEFORE {
-        reading.refuse_at(spot, text, "give 1s or more; there has to be time for the renewal");
-    } else if too_short.is_none() && renew_before >= whole {
-        reading.refuse_at(spot, text, format!("give less than the duration, which is {}", shown(whole)));
+/// How long a certificate may last.
+pub(super) struct Lifetime {
+    pub(super) shortest: Duration,
+    /// Where nobody asks for anything.
+    pub(super) usual: Duration,
+}
+
+impl Lifetime {
+    /// Refuses what no certificate can have: too short a life, or a renewal before it begins.
+    pub(super) fn refuse_other(
+        &self,
+        duration: Option<(Duration, &Spot)>,
+        renew_before: Option<(Duration, &Spot)>,
+        reading: &mut Reading,
+    ) {
+        let too_short = duration.filter(|(duration, _)| *duration < self.shortest);
+        if let Some((duration, spot)) = too_short {
+            let text = format!("\"{}\"", shown(duration));
+            reading.refuse_at(spot, text, format!("give {} or more", shown(self.shortest)));
+        }
+        let whole = duration.map_or(self.usual, |(duration, _)| duration);
+        let Some((renew_before, spot)) = renew_before else { return };
+        let text = format!("\"{}\"", shown(renew_before));
+        if renew_before < LEAST_RENEW_BEFORE {
+            reading.refuse_at(spot, text, "give 1s or more; there has to be time for the renewal");
+        } else if too_short.is_none() && renew_before >= whole {
+            reading.refuse_at(spot, text, format!("give less than the duration, which is {}", shown(whole)));
+        }
     }
 }
 

@@ -1,40 +1,19 @@
-//! What is checked and kept for where it will be effective: internal certificates, volume claims.
+//! What is checked and kept for where it will be effective: volume claims, and what pods reserve.
 
-use std::time::Duration;
-
-use super::certificate::refuse_lifetime;
 use super::settling::{Settling, word};
 use crate::document::{Node, Value};
-use crate::format::shown;
 use crate::reading::Spot;
-use crate::resource::VolumeClaimSpec;
+use crate::resource::{Switch, VolumeClaimSpec};
 
-const CERTS: &str = "advanced.internalCerts";
 const EPHEMERAL: &str = "diskBackedMessageBuffer.ephemeralVolumeClaimSpec";
 const PERSISTENT: &str = "diskBackedMessageBuffer.persistentVolumeClaimSpec";
 
 pub(super) fn settle(settling: &mut Settling<'_>) {
-    internal_traffic(settling);
+    let limits = settling.spec.generate_resource_limits.as_ref().and_then(|limits| limits.cpu);
+    settling.settle_shown("generateResourceLimits.cpu", None, limits, |limits: &Switch| word(limits));
     let buffer = settling.spec.disk_backed_message_buffer.clone().unwrap_or_default();
     volume_claim(settling, EPHEMERAL, buffer.ephemeral_volume_claim_spec.as_ref());
     volume_claim(settling, PERSISTENT, buffer.persistent_volume_claim_spec.as_ref());
-}
-
-fn internal_traffic(settling: &mut Settling<'_>) {
-    let advanced = settling.spec.advanced.clone().unwrap_or_default();
-    settling.settle("advanced.encryptInternalTraffic", None, advanced.encrypt_internal_traffic);
-    let certs = advanced.internal_certs.unwrap_or_default();
-    let (duration_path, renew_path) = (format!("{CERTS}.duration"), format!("{CERTS}.renewBefore"));
-    let as_written = |duration: &Duration| shown(*duration);
-    let duration = settling.settle_shown(&duration_path, None, certs.duration.map(|d| d.get()), as_written);
-    let renew_before = settling.settle_shown(&renew_path, None, certs.renew_before.map(|d| d.get()), as_written);
-    if let Some(broker) = settling.broker {
-        let places = (broker.place(&duration_path), broker.place(&renew_path));
-        refuse_lifetime(duration.zip(Some(&places.0)), renew_before.zip(Some(&places.1)), settling.reading);
-    }
-    let key = certs.private_key.unwrap_or_default();
-    settling.settle_shown("advanced.internalCerts.privateKey.algorithm", None, key.algorithm, word);
-    settling.settle_shown("advanced.internalCerts.privateKey.rotationPolicy", None, key.rotation_policy, word);
 }
 
 /// Notes what is written, leaf by leaf, and checks what only several fields together say.

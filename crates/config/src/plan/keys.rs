@@ -7,6 +7,7 @@ use crate::SecretBytes;
 use crate::authentication::{KeyPlace, Keys, RemoteKeys, SecretFile};
 use crate::format;
 use crate::reading::Reading;
+use crate::resource::AuthenticationSpec;
 
 const SET_KEY: &str = "jwks.json";
 const SECRET_KEY: &str = "secret";
@@ -28,7 +29,7 @@ pub(super) struct KeyFields {
 
 impl KeyFields {
     /// `None` if they are wrong, which is then a problem.
-    pub(super) fn settle(&self, entry: &Entry<'_>, reading: &mut Reading) -> Option<Keys> {
+    pub(super) fn settle(&self, entry: &Entry<'_, AuthenticationSpec>, reading: &mut Reading) -> Option<Keys> {
         let at = |name: &str| format!("{}.{name}", self.path);
         let sources = ["jwksConfigMap", "jwksEndpoint", "hsSecretRef"];
         let mut given = sources.into_iter().filter(|name| entry.is_given(&at(name)));
@@ -65,7 +66,12 @@ impl KeyFields {
         }
     }
 
-    fn remote(&self, place: Option<KeyPlace>, entry: &Entry<'_>, reading: &mut Reading) -> Option<Keys> {
+    fn remote(
+        &self,
+        place: Option<KeyPlace>,
+        entry: &Entry<'_, AuthenticationSpec>,
+        reading: &mut Reading,
+    ) -> Option<Keys> {
         let path = format!("{}.caCertConfigMap", self.path);
         let authorities = match &self.authorities {
             Some(name) => Some(entry.bundle(&path, name, reading)?),
@@ -75,7 +81,7 @@ impl KeyFields {
         Some(Keys::Remote(RemoteKeys { place: place?, authorities, refresh }))
     }
 
-    fn check_discovery(&self, entry: &Entry<'_>, reading: &mut Reading) {
+    fn check_discovery(&self, entry: &Entry<'_, AuthenticationSpec>, reading: &mut Reading) {
         if self.issuer.as_deref().is_none_or(format::is_key_address) {
             return;
         }
@@ -93,7 +99,7 @@ impl KeyFields {
         &self,
         name: &str,
         file: &SecretFile,
-        entry: &Entry<'_>,
+        entry: &Entry<'_, AuthenticationSpec>,
         reading: &mut Reading,
     ) -> Option<SecretBytes> {
         let content = file.content.reveal();

@@ -14,7 +14,12 @@ pub(super) fn settle(resources: &Resources, reading: &mut Reading) -> String {
     let listeners = resources.listeners.iter().filter_map(|l| Some((l.namespace.as_deref()?, l.place(""))));
     let authentications = resources.authentications.iter().filter_map(|a| Some((a.namespace.as_deref()?, a.place(""))));
     let authorizations = resources.authorizations.iter().filter_map(|a| Some((a.namespace.as_deref()?, a.place(""))));
-    let mut said: Vec<(&str, Spot)> = broker.chain(listeners).chain(authentications).chain(authorizations).collect();
+    let endpoints = resources.endpoints.iter().filter_map(|e| Some((e.namespace.as_deref()?, e.place(""))));
+    let profiles = resources.profiles.iter().filter_map(|p| Some((p.namespace.as_deref()?, p.place(""))));
+    let dataflows = resources.dataflows.iter().filter_map(|d| Some((d.namespace.as_deref()?, d.place(""))));
+    let guards = authentications.chain(authorizations);
+    let bridge = endpoints.chain(profiles).chain(dataflows);
+    let mut said: Vec<(&str, Spot)> = broker.chain(listeners).chain(guards).chain(bridge).collect();
     let (namespace, origin) = match said.first() {
         Some((namespace, spot)) => ((*namespace).to_owned(), spot.origin()),
         None => (DEFAULT.to_owned(), Origin::Default),

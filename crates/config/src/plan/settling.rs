@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::reading::{Reading, Spot, Whole};
-use crate::resource::{BROKER, BrokerSpec, Resource};
+use crate::resource::{BROKER, BrokerSpec, Resource, SEPARATE};
 use crate::{EffectiveValue, Given, Origin, Request};
 
 /// A value of a flag, with the flag.
@@ -70,7 +70,9 @@ impl<'a> Settling<'a> {
 
     /// Where a field takes effect, if not in this process.
     pub(super) fn kept(&self, path: &str) -> Option<String> {
-        BROKER.field(path)?.kept.clone()
+        let kept = BROKER.field(path)?.kept.clone()?;
+        let is_here = self.flags.cluster.is_some() && kept.starts_with(SEPARATE);
+        (!is_here).then_some(kept)
     }
 
     pub(super) fn note_value(&mut self, path: String, value: String, origin: Origin, note: Option<String>) {

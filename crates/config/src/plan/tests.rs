@@ -1,5 +1,8 @@
 //! What was asked for, and the plans or problems that come of it.
 
+mod cluster;
+mod crossings;
+mod dataflow_fields;
 mod defaults;
 mod fields;
 mod flags;

@@ -1,33 +1,45 @@
-//! Files of ConfigMaps and Secrets that a method refers to.
+//! Files of ConfigMaps and Secrets that a method, or an endpoint, refers to.
 
 use std::collections::BTreeMap;
 
 use crate::authentication::{ClientPair, File, SecretFile, TrustBundle};
 use crate::reading::Reading;
-use crate::resource::{AuthenticationSpec, Missing, Objects, Resource};
+use crate::resource::{Missing, Objects, Resource};
 use crate::{ObjectKind, SecretBytes};
 
 /// The ConfigMap in which Azure IoT Operations publishes the authority of its own listeners.
 const OWN_BUNDLE: &str = "azure-iot-operations-aio-ca-trust-bundle";
 const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
 
-/// One entry of `authenticationMethods`, and what its references may lead to.
-pub(super) struct Entry<'a> {
-    pub(super) resource: &'a Resource<AuthenticationSpec>,
-    /// `authenticationMethods[0]`.
+/// The authorities of this broker's own listeners: those of the ConfigMap, if somebody has given one with a certificate.
+pub(super) fn own_bundle(objects: &Objects, namespace: &str) -> TrustBundle {
+    let given = objects.all_of((ObjectKind::ConfigMap, OWN_BUNDLE), namespace);
+    match given.map(|(entries, _)| files(OWN_BUNDLE, entries, is_certificate)) {
+        Ok(files) if !files.is_empty() => TrustBundle::Files(files),
+        _ => TrustBundle::Own,
+    }
+}
+
+fn is_certificate(content: &[u8]) -> bool {
+    String::from_utf8_lossy(content).contains(CERTIFICATE)
+}
+
+/// A part of a resource, and what its references may lead to.
+pub(super) struct Entry<'a, T> {
+    pub(super) resource: &'a Resource<T>,
+    /// `authenticationMethods[0]`, `mqttSettings`.
     pub(super) path: String,
     pub(super) objects: &'a Objects,
     pub(super) namespace: &'a str,
 }
 
-impl Entry<'_> {
+impl<T> Entry<'_, T> {
     /// The authorities in a ConfigMap, as the field `path` names it; `None` if there are none, which is then a problem.
     pub(super) fn bundle(&self, path: &str, name: &str, reading: &mut Reading) -> Option<TrustBundle> {
         if name == OWN_BUNDLE && !self.objects.knows((ObjectKind::ConfigMap, name)) {
             return Some(TrustBundle::Own);
         }
         let found = self.objects.all_of((ObjectKind::ConfigMap, name), self.namespace).and_then(|(entries, shown)| {
-            let is_certificate = |content: &[u8]| String::from_utf8_lossy(content).contains(CERTIFICATE);
             let files = files(name, entries, is_certificate);
             let none =
                 || Missing(format!("{shown} has no certificate in PEM form ({CERTIFICATE}) in any key; add one"));
@@ -61,7 +73,7 @@ impl Entry<'_> {
 
     /// The certificate and the key of a Secret.
     pub(super) fn pair(&self, path: &str, name: &str, reading: &mut Reading) -> Option<ClientPair> {
-        let held = self.objects.pem_pair(name, self.namespace).map(|(chain, key)| ClientPair {
+        let held = self.objects.pem_pair((name, "tls.crt", "tls.key"), self.namespace).map(|(chain, key)| ClientPair {
             name: format!("secrets/{name}"),
             chain_pem: chain.to_vec(),
             key_pem: SecretBytes::new(key.to_vec()),
@@ -69,7 +81,13 @@ impl Entry<'_> {
         self.found(path, name, held, reading)
     }
 
-    fn found<T>(&self, path: &str, name: &str, found: Result<T, Missing>, reading: &mut Reading) -> Option<T> {
+    pub(super) fn found<F>(
+        &self,
+        path: &str,
+        name: &str,
+        found: Result<F, Missing>,
+        reading: &mut Reading,
+    ) -> Option<F> {
         match found {
             Ok(found) => Some(found),
             Err(Missing(expected)) => {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::diagnostics::Diagnostics;
 use super::volume_claim::VolumeClaimSpec;
 use crate::format::{DiskSize, GoDuration};
-use crate::{Durability, KeyAlgorithm, KeyRotation, MemoryProfile, QueueStrategy};
+use crate::{Durability, Encryption, KeyAlgorithm, KeyRotation, MemoryProfile, QueueStrategy};
 
 /// The broker as a whole. There is one, called `default`; without one, everything is at its default.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -68,7 +68,7 @@ pub(crate) struct CardinalitySpec {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct FrontendSpec {
-    /// Frontend pods. This process is one of them; more than 1 is accepted with a notice.
+    /// Frontends, each `causeway frontend`. A broker that is alone is one of them; more than 1 is accepted with a notice.
     #[schemars(
         required,
         range(min = 1, max = 16),
@@ -95,8 +95,9 @@ pub(crate) struct FrontendSpec {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct BackendChainSpec {
-    /// Parts the broker's state is divided into. This process has `partitions` x `workers` of them, as there are so
-    /// many chains; at most 16, a larger product is taken as 16 with a notice.
+    /// Parts the broker's state is divided into. There are `partitions` x `workers` of them, as there are so
+    /// many chains; at most 16, a larger product is taken as 16 with a notice. All processes of a cluster have to be given the
+    /// same; there it is 4 unless somebody says otherwise.
     #[schemars(
         required,
         range(min = 1, max = 16),
@@ -108,8 +109,10 @@ pub(crate) struct BackendChainSpec {
         ),
     )]
     pub(crate) partitions: Option<u32>,
-    /// Copies of each partition. This process holds one of them; more than 1 is accepted with a notice, since the model
-    /// asks for 2 or more.
+    /// Copies of each partition, each in another `causeway backend`; no more than there are backends. A broker that is alone
+    /// holds one of them, and takes more than 1 with a notice, since the model asks for 2 or more. `--redundancy-factor` goes
+    /// before it. A partition serves while most of its copies are there: with 3 it goes on without one of them, with 5
+    /// without two; with 2 it keeps what it acknowledges twice, and serves while both are there.
     #[schemars(
         required,
         range(min = 1, max = 5),
@@ -162,15 +165,13 @@ pub(crate) struct Advanced {
         ),
     )]
     pub(crate) durability: Option<Durability>,
-    /// Whether frontend and backend talk over TLS.
-    #[schemars(
-        extend(
-            "x-default" = "Enabled",
-            "x-kept" = "takes effect with separate processes; inside this one there is no internal traffic",
-        ),
-    )]
-    pub(crate) encrypt_internal_traffic: Option<Switch>,
-    /// The certificates of frontend and backend.
+    /// Whether `causeway frontend` and `causeway backend` talk over TLS 1.3, both ends showing a certificate. `Disabled` sends
+    /// messages as they are and lets in whoever comes; it needs the same in all processes, and takes effect when they are
+    /// started again.
+    #[schemars(extend("x-default" = "Enabled", "x-kept" = INTERNAL))]
+    pub(crate) encrypt_internal_traffic: Option<Encryption>,
+    /// The certificates by which frontends and backends know each other, signed by an authority of their own that the first
+    /// backend holds. A change makes each process get another certificate, while it runs.
     pub(crate) internal_certs: Option<InternalCerts>,
 }
 
@@ -250,10 +251,10 @@ pub(crate) struct SubscriberQueueLimit {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct InternalCerts {
     /// How long a certificate is valid; a minute or more.
-    #[schemars(required, extend("x-default" = "2160h", "x-kept" = INTERNAL))]
+    #[schemars(required, extend("x-default" = "720h", "x-kept" = INTERNAL))]
     pub(crate) duration: Option<GoDuration>,
     /// How long before its end a certificate is renewed; a second or more, less than `duration`.
-    #[schemars(required, extend("x-default" = "720h", "x-kept" = INTERNAL))]
+    #[schemars(required, extend("x-default" = "240h", "x-kept" = INTERNAL))]
     pub(crate) renew_before: Option<GoDuration>,
     /// Its key.
     #[schemars(required)]
@@ -261,6 +262,8 @@ pub(crate) struct InternalCerts {
 }
 
 /// Where the fields of `advanced.internalCerts` are effective.
+/// How what is said of fields begins that have no effect in a broker that is alone.
+pub(crate) const SEPARATE: &str = "takes effect with separate processes";
 const INTERNAL: &str = "takes effect with separate processes; inside this one there is no internal traffic";
 
 /// `advanced.internalCerts.privateKey`.

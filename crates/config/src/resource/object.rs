@@ -104,11 +104,15 @@ impl Objects {
         content.map(Vec::as_slice).ok_or_else(|| Missing(format!("{} has no {key}; add it", held.shown())))
     }
 
-    /// `tls.crt` and `tls.key` of a Secret, both of which look like PEM.
+    /// A certificate and its key in a Secret, `tls.crt` and `tls.key` or called otherwise, both of which look like PEM.
     ///
     /// # Errors
     /// There is no such Secret in the namespace, or one of the two is not in it, or no PEM.
-    pub(crate) fn pem_pair(&self, name: &str, namespace: &str) -> Result<(&[u8], &[u8]), Missing> {
+    pub(crate) fn pem_pair(
+        &self,
+        (name, chain, key): (&str, &str, &str),
+        namespace: &str,
+    ) -> Result<(&[u8], &[u8]), Missing> {
         let found = |key, label: &str| {
             let content = self.find((ObjectKind::Secret, name), key, namespace)?;
             let is_pem = String::from_utf8_lossy(content).contains(label);
@@ -116,7 +120,7 @@ impl Objects {
                 .then_some(content)
                 .ok_or_else(|| Missing(format!("the Secret's {key} is not PEM; it has no {label}")))
         };
-        match (found("tls.crt", "-----BEGIN CERTIFICATE-----"), found("tls.key", "PRIVATE KEY-----")) {
+        match (found(chain, "-----BEGIN CERTIFICATE-----"), found(key, "PRIVATE KEY-----")) {
             (Ok(chain), Ok(key)) => Ok((chain, key)),
             (chain, key) => {
                 let mut whys: Vec<String> = [chain.err(), key.err()].into_iter().flatten().map(|why| why.0).collect();

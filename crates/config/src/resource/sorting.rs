@@ -5,7 +5,10 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 use super::manifest::Manifest;
-use super::{AUTHENTICATION, AUTHORIZATION, BROKER, LISTENER, Resource, Resources, broker_properties, whole_file};
+use super::{
+    AUTHENTICATION, AUTHORIZATION, BROKER, DATAFLOW, DATAFLOW_ENDPOINT, DATAFLOW_PROFILE, LISTENER, Resource,
+    Resources, broker_properties, whole_file,
+};
 use crate::document::{self, Node, Parsed};
 use crate::reading::{File, Reading, Spot};
 use crate::schema::{Shape, nearest};
@@ -15,6 +18,9 @@ const GROUP: &str = "mqttbroker.iotoperations.azure.com";
 const DATAFLOW_GROUP: &str = "connectivity.iotoperations.azure.com";
 const VERSIONS: &[&str] = &["v1", "v1beta1"];
 const KINDS: &[&str] = &["Broker", "BrokerListener", "BrokerAuthentication", "BrokerAuthorization"];
+const DATAFLOW_KINDS: &[&str] = &["Dataflow", "DataflowEndpoint", "DataflowProfile"];
+/// Kinds of the same group that are told from misspelt ones.
+const KINDS_TO_COME: &[&str] = &["DataflowGraph", "RegistryEndpoint"];
 /// The name of the only Broker.
 const BROKER_NAME: &str = "default";
 
@@ -76,16 +82,12 @@ impl Sorting<'_> {
         let Some(manifest) = Manifest::of(node, file, self.reading) else { return };
         match (manifest.group, manifest.kind) {
             ("", "List")
-            | (GROUP, "BrokerList" | "BrokerListenerList" | "BrokerAuthenticationList" | "BrokerAuthorizationList") => {
-                self.list(&manifest)
-            }
+            | (GROUP, "BrokerList" | "BrokerListenerList" | "BrokerAuthenticationList" | "BrokerAuthorizationList")
+            | (DATAFLOW_GROUP, "DataflowList" | "DataflowEndpointList" | "DataflowProfileList") => self.list(&manifest),
             ("", "Secret") => self.object(&manifest, ObjectKind::Secret),
             ("", "ConfigMap") => self.object(&manifest, ObjectKind::ConfigMap),
             (GROUP, kind) => self.own(&manifest, kind),
-            (DATAFLOW_GROUP, kind) => {
-                let expected = "not there yet: dataflows are not run; keep it in another directory";
-                self.reading.refuse_at(&manifest.at("kind"), document::shortened(kind), expected);
-            }
+            (DATAFLOW_GROUP, kind) => self.dataflow(&manifest, kind),
             (group, kind) => self.other(&manifest, group, kind),
         }
     }
@@ -108,11 +110,7 @@ impl Sorting<'_> {
 
     /// A kind of the broker's group.
     fn own(&mut self, manifest: &Manifest<'_>, kind: &str) {
-        if !VERSIONS.contains(&manifest.version) {
-            let text = format!("\"{GROUP}/{}\"", document::shortened(manifest.version));
-            let expected = format!("give {GROUP}/{}", VERSIONS.join(&format!(" or {GROUP}/")));
-            self.reading.refuse_at(&manifest.at("apiVersion"), text, expected);
-        }
+        self.version(manifest);
         match kind {
             "Broker" => self.broker(manifest),
             "BrokerListener" => {
@@ -127,12 +125,48 @@ impl Sorting<'_> {
                 let authorization = self.named(manifest, &AUTHORIZATION, |resources| &resources.authorizations);
                 self.resources.authorizations.push(authorization);
             }
-            _ => {
-                let hint = nearest(kind, KINDS.iter().copied()).map(|near| format!("; did you mean {near}?"));
-                let expected = format!("give one of {}{}", KINDS.join(", "), hint.unwrap_or_default());
-                self.reading.refuse_at(&manifest.at("kind"), document::shortened(kind), expected);
-            }
+            _ => self.unknown(manifest, KINDS),
         }
+    }
+
+    /// A kind of the group of dataflows.
+    fn dataflow(&mut self, manifest: &Manifest<'_>, kind: &str) {
+        self.version(manifest);
+        match kind {
+            "Dataflow" => {
+                let dataflow = self.named(manifest, &DATAFLOW, |resources| &resources.dataflows);
+                self.resources.dataflows.push(dataflow);
+            }
+            "DataflowEndpoint" => {
+                let endpoint = self.named(manifest, &DATAFLOW_ENDPOINT, |resources| &resources.endpoints);
+                self.resources.endpoints.push(endpoint);
+            }
+            "DataflowProfile" => {
+                let profile = self.named(manifest, &DATAFLOW_PROFILE, |resources| &resources.profiles);
+                self.resources.profiles.push(profile);
+            }
+            _ if KINDS_TO_COME.contains(&kind) => {
+                let expected = "not there yet; keep it in another directory";
+                self.reading.refuse_at(&manifest.at("kind"), kind, expected);
+            }
+            _ => self.unknown(manifest, DATAFLOW_KINDS),
+        }
+    }
+
+    fn version(&mut self, manifest: &Manifest<'_>) {
+        if !VERSIONS.contains(&manifest.version) {
+            let group = manifest.group;
+            let text = format!("\"{group}/{}\"", document::shortened(manifest.version));
+            let expected = format!("give {group}/{}", VERSIONS.join(&format!(" or {group}/")));
+            self.reading.refuse_at(&manifest.at("apiVersion"), text, expected);
+        }
+    }
+
+    fn unknown(&mut self, manifest: &Manifest<'_>, kinds: &[&str]) {
+        let kind = manifest.kind;
+        let hint = nearest(kind, kinds.iter().copied()).map(|near| format!("; did you mean {near}?"));
+        let expected = format!("give one of {}{}", kinds.join(", "), hint.unwrap_or_default());
+        self.reading.refuse_at(&manifest.at("kind"), document::shortened(kind), expected);
     }
 
     fn broker(&mut self, manifest: &Manifest<'_>) {

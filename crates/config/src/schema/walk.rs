@@ -98,6 +98,7 @@ impl Walk<'_> {
         let known = || fields.iter().filter(|field| field.is_offered()).map(|field| field.name.as_str());
         let expected = match nearest(&key.text, known()) {
             Some(close) => format!("no such field; did you mean {close}?"),
+            None if known().next().is_none() => "no such field; there is none".to_owned(),
             None => format!("no such field; there are {}", known().collect::<Vec<_>>().join(", ")),
         };
         let spot = spot.moved(key.line, spot.path.clone());

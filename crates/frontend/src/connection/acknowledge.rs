@@ -23,6 +23,7 @@ impl Connection {
             Ok::<_, Fault>(())
         })?;
         self.tell(worker, &told);
+        self.tell_of_room(worker);
         Ok(Flow::Next)
     }
 

@@ -1,16 +1,18 @@
 //! What partitions answer to a connection.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use mqtt::ReasonCode;
-use partition::{Answer, Delivery, Direct, Message, PartitionId, Reply, SessionSlot};
+use mqtt::{QoS, ReasonCode};
+use partition::{Answer, Delivery, Direct, Message, PartitionId, Passed, Reply, SessionSlot};
 
 use super::Connection;
-use crate::fan_out::{FanOut, Manner};
+use crate::fan_out::{Encoded, FanOut, Manner};
 use crate::fault::Fault;
 use crate::outbound::{Delivered, EntryRef, Told};
 use crate::pending_acks::FENCE_TAG;
+use crate::routing::BUSY_BYTES;
 use crate::worker::Worker;
 
 impl Connection {
@@ -37,7 +39,7 @@ impl Connection {
                 }
             }
             Reply::Touched { tag } => self.on_touched(*tag),
-            Reply::Attached { .. } => {}
+            Reply::Attached { .. } => self.outbound.borrow_mut().fullness.is_noted(from),
             Reply::Subscribed { tag, existed } => self.on_subscribed(worker, *tag, *existed),
             Reply::Subscriptions { filters, more, .. } => {
                 self.on_subscriptions(worker, from, filters, more.as_deref());
@@ -59,7 +61,9 @@ impl Connection {
                 self.on_entry_received(worker, from, *session, *entry, *packet_id);
             }
             Reply::Direct(direct) => {
-                if let Some(body) = body(0) {
+                if let Some(body) = body(0)
+                    && !self.gives_back(worker, from, direct, body)
+                {
                     self.on_direct(worker, direct, body);
                 }
             }
@@ -105,23 +109,51 @@ impl Connection {
 
     /// A message that a partition has matched and does not keep for this client.
     pub fn on_direct(self: &Rc<Self>, worker: &Rc<Worker>, direct: &Direct, body: &Bytes) {
-        let Ok(message) = Message::parse(body) else { return };
-        let trace = if direct.retain { None } else { worker.tracer.trace_of(&[message.properties]) };
-        let mut fan_out = FanOut::kept(&message, body, worker.now());
+        let manner = Manner { qos: direct.qos, retain: direct.retain, subscription_ids: &direct.subscription_ids };
+        self.on_message(worker, manner, direct.share.as_ref(), Encoded::of(body));
+    }
+
+    /// The same of a message that lies in `within` still.
+    pub fn on_passed(self: &Rc<Self>, worker: &Rc<Worker>, passed: &Passed<'_>, within: &Bytes) {
+        let manner = Manner { qos: passed.qos, retain: passed.retain, subscription_ids: &passed.subscription_ids };
+        self.on_message(worker, manner, None, Encoded { body: passed.body, within });
+    }
+
+    fn on_message(
+        self: &Rc<Self>,
+        worker: &Rc<Worker>,
+        manner: Manner<'_>,
+        share: Option<&Arc<str>>,
+        encoded: Encoded<'_>,
+    ) {
+        let Ok(message) = Message::parse(encoded.body) else { return };
+        let trace = if manner.retain { None } else { worker.tracer.trace_of(&[message.properties]) };
+        let mut fan_out = FanOut::kept(&message, encoded, worker.now());
         fan_out.trace = trace.as_ref();
         if fan_out.is_expired() {
             return;
         }
-        let manner = Manner { qos: direct.qos, retain: direct.retain, subscription_ids: &direct.subscription_ids };
         if !self.takes(worker, message.topic) {
             let session = self.session();
             let from = session.as_ref().map(|session| session.client_id());
-            worker.redeliver(direct.share.as_ref(), direct.qos, body, from);
+            worker.redeliver(share, manner.qos, &encoded.owned(), from);
             return;
         }
-        self.with_writer(worker, |outbound, writer| {
-            outbound.deliver(&mut fan_out, manner, direct.share.as_ref(), writer)
-        });
+        self.with_writer(worker, |outbound, writer| outbound.deliver(&mut fan_out, manner, share, writer));
+        if worker.lanes.is_some() && manner.qos > QoS::AtMostOnce && self.holds_up(worker) {
+            self.kick(worker, Fault::TooSlow);
+        }
+    }
+
+    /// A message of QoS 0 has come from a backend that was replaced meanwhile, and is not delivered.
+    pub fn on_late_qos0(&self) {
+        self.outbound.borrow().category.qos0_dropped_outgoing.add(1);
+    }
+
+    /// Whether memory is short and the client is among those who make it so. Publishers that add to what waits for it may
+    /// be at any frontend, where that is not known.
+    fn holds_up(&self, worker: &Worker) -> bool {
+        worker.pool.is_under_pressure() && self.outbound.borrow().backlog() > BUSY_BYTES
     }
 
     /// The disk is full: MQTT 5 clients are told, the others wait with what they have sent.
@@ -144,6 +176,13 @@ impl Connection {
             self.inbound.borrow_mut().refused.push((from, Box::from(&command[..])));
             worker.retry_later(self);
         }
+    }
+
+    /// Whether nobody has said yet what became of a publish, of this tag and in this form.
+    pub fn waits_for(&self, tag: partition::Tag, command: &[u8]) -> bool {
+        let inbound = self.inbound.borrow();
+        let is_refused = || inbound.refused.iter().any(|(_, refused)| **refused == *command);
+        !self.is_ending() && inbound.acks.waits_for(tag) && !is_refused()
     }
 
     /// Sends again, in their order, the publishes that a full disk refused.

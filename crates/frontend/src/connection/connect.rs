@@ -191,6 +191,9 @@ impl Connection {
         if reviewed {
             // Its subscriptions may be of a time when other rules held, or of somebody else who had the same client id.
             self.begin_review(worker, &session);
+        } else if persistent && opened.session_present && worker.lanes.is_some() {
+            // Among its subscriptions may be some to the broker's own values, which this process gives.
+            self.list_subscriptions(worker, &session);
         }
         for at_s in
             session.keep_alive_grace_s().map(|grace| worker.now_s() + grace).into_iter().chain(self.expiry_s(worker))

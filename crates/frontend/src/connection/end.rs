@@ -150,6 +150,9 @@ impl Connection {
     }
 
     fn poll_goodbye(&self, worker: &Worker, end: End, cx: &mut Context<'_>) -> Poll<()> {
+        if matches!(end, End::ByClient { .. }) && self.transport.borrow().says_goodbye_by_closing() {
+            return Poll::Ready(());
+        }
         if !self.is_shut.get() {
             // An error is the end as well.
             let _ = ready!(self.transport.borrow_mut().poll_shutdown(cx));

@@ -4,12 +4,10 @@ use std::rc::Rc;
 
 use auth::authorization::DeniedPublish;
 use auth::{Denied, PublishPermit, Wanted};
-use mqtt::{Ack, AckKind, Delivery, PacketId, QoS, ReasonCode};
-use partition::{
-    ExactlyOnce, Message, Origin, PartitionId, PartitionSet, Publish, Release, Scope, SessionKind, Tag, Timestamp,
-};
+use mqtt::{AckKind, Delivery, PacketId, QoS, ReasonCode};
+use partition::{ExactlyOnce, Message, Origin, PartitionId, PartitionSet, Publish, Scope, SessionKind, Tag, Timestamp};
 
-use super::session::{Inbound, RequestKind, Session};
+use super::session::{Inbound, Session};
 use super::{Connection, Flow};
 use crate::fan_out::FanOut;
 use crate::fault::Fault;
@@ -135,6 +133,9 @@ impl Connection {
             Err(denied) => return self.on_denied_publish(worker, inbound, session, incoming, denied),
         };
         session.category.authorization_allow.add(1);
+        if worker.lanes.is_some() {
+            return Ok(self.route_far(worker, inbound, session, incoming, permit));
+        }
         let route = worker.route(permit);
         let resumable = qos == QoS::ExactlyOnce && session.kind == SessionKind::Persistent;
         let to_everyone = incoming.retain || resumable || inbound.fences[qos as usize] > 0;
@@ -165,6 +166,11 @@ impl Connection {
         }
         let mut fan_out = FanOut::live(permit, incoming.properties, incoming.payload, incoming.expires, worker.now());
         fan_out.trace = incoming.trace;
+        let gathered = worker.gathered.borrow();
+        if !gathered.is_empty() {
+            fan_out.lies_in(&gathered);
+        }
+        drop(gathered);
         let matched = worker.deliver(&route, session.client_id(), qos, &mut fan_out);
         if logged {
             self.send_publish(worker, inbound, session, incoming, (permit, route.partition, Scope::Queues));
@@ -173,6 +179,37 @@ impl Connection {
         let reason = if matched { ReasonCode::Success } else { ReasonCode::NoMatchingSubscribers };
         self.acknowledge(worker, inbound, incoming.delivery, reason);
         Ok(Flow::Next)
+    }
+
+    /// The topic home is in another process: it finds the receivers. What is for it leaves in order, so nothing is fenced.
+    fn route_far(
+        self: &Rc<Self>,
+        worker: &Rc<Worker>,
+        inbound: &mut Inbound,
+        session: &Session,
+        incoming: &Incoming<'_>,
+        permit: PublishPermit<'_>,
+    ) -> Flow {
+        let (qos, home) = (incoming.qos(), worker.home_of_topic(incoming.topic));
+        let may_be_lost = qos == QoS::AtMostOnce && !incoming.retain;
+        if worker.is_full(home) {
+            if may_be_lost && !worker.is_reached(home) {
+                // Nobody knows how long that takes, and the client may have something for other partitions.
+                session.category.qos0_dropped_incoming.add(1);
+                return Flow::Next;
+            }
+            return Flow::Again;
+        }
+        // What a full disk has refused goes first (MQTT-4.6.0-5).
+        if !may_be_lost && !inbound.refused.is_empty() {
+            return Flow::Again;
+        }
+        let resumable = qos == QoS::ExactlyOnce && session.kind == SessionKind::Persistent;
+        if resumable && !self.touch(worker, inbound, session, PartitionSet::default().with(home)) {
+            return Flow::Again;
+        }
+        self.send_publish(worker, inbound, session, incoming, (permit, home, Scope::Everyone));
+        Flow::Next
     }
 
     /// Hands the publish to its partition; the acknowledgement follows its answer.
@@ -185,7 +222,7 @@ impl Connection {
         (permit, partition, scope): (PublishPermit<'_>, PartitionId, Scope),
     ) {
         let qos = incoming.qos();
-        let fence = scope == Scope::Everyone;
+        let fence = scope == Scope::Everyone && worker.lanes.is_none();
         let mut exactly_once = None;
         let tag = match incoming.delivery {
             Delivery::AtMostOnce => FENCE_TAG,
@@ -199,7 +236,8 @@ impl Connection {
         };
         inbound.fences[qos as usize] += u32::from(fence);
         let publish = Publish {
-            reply: Some((self.owner, tag)),
+            // A QoS 0 publish that is not kept is waited for by a fence only.
+            reply: (qos > QoS::AtMostOnce || incoming.retain || fence).then_some((self.owner, tag)),
             origin: Origin::Client { client_id: session.client_id(), exactly_once },
             scope,
             message: Message {
@@ -276,70 +314,6 @@ impl Connection {
                 outbound.write_ack(kind, id, reason, writer);
             }
         });
-    }
-
-    /// PUBREL: MQTT-4.3.3-11.
-    pub(super) fn on_release(
-        self: &Rc<Self>,
-        worker: &Rc<Worker>,
-        inbound: &mut Inbound,
-        ack: Ack,
-    ) -> Result<Flow, Fault> {
-        let Some(session) = inbound.session.clone() else { return Err(Fault::NotConnect) };
-        let reception = inbound.receptions.get(ack.id);
-        if reception.is_some_and(|reception| !reception.told) {
-            // MQTT-4.3.3-6 and -7: PUBREL answers PUBREC.
-            return Err(Fault::UnexpectedAcknowledgement);
-        }
-        let home = reception.and_then(|reception| reception.home);
-        if session.kind == SessionKind::Transient || reception.is_some() && home.is_none() {
-            inbound.receptions.end(ack.id);
-            self.complete(worker, ack.id, reception.is_some());
-            return Ok(Flow::Next);
-        }
-        // After a resumption it is not known which topic it was: every home is asked that may have it.
-        let homes = home.map_or(session.touched.get(), |partition| PartitionSet::default().with(partition));
-        if inbound.has_many_requests() || homes.iter().any(|home| worker.is_full(home)) {
-            return Ok(Flow::Again);
-        }
-        if homes.is_empty() {
-            self.complete(worker, ack.id, false);
-            return Ok(Flow::Next);
-        }
-        let kind = RequestKind::Release { id: ack.id, found: false };
-        let tag = inbound.begin_request(homes.iter().count(), kind);
-        for partition in homes.iter() {
-            worker.send(
-                partition,
-                Release {
-                    owner: self.owner,
-                    tag,
-                    client_id: session.client_id(),
-                    epoch: session.epoch,
-                    packet_id: ack.id,
-                },
-            );
-        }
-        Ok(Flow::Next)
-    }
-
-    pub(super) fn on_released(self: &Rc<Self>, worker: &Rc<Worker>, tag: Tag, found_here: bool) {
-        let mut inbound = self.inbound.borrow_mut();
-        let answered = inbound.part_answered(tag, |kind, _| {
-            if let RequestKind::Release { found, .. } = kind {
-                *found |= found_here;
-            }
-        });
-        if let Some(RequestKind::Release { id, found }) = answered {
-            inbound.receptions.end(id);
-            self.complete(worker, id, found);
-        }
-    }
-
-    fn complete(self: &Rc<Self>, worker: &Rc<Worker>, id: PacketId, found: bool) {
-        let reason = if found { ReasonCode::Success } else { ReasonCode::PacketIdentifierNotFound };
-        self.with_writer(worker, |outbound, writer| outbound.write_ack(AckKind::PubComp, id, reason, writer));
-        self.resume();
     }
 }
 

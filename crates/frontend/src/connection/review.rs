@@ -14,6 +14,7 @@ use super::Connection;
 use super::session::Session;
 use crate::fault::Fault;
 use crate::pending_acks::FENCE_TAG;
+use crate::sys::SYS;
 use crate::worker::Worker;
 
 impl Connection {
@@ -99,6 +100,11 @@ impl Connection {
     /// they have for the client is looked at before it is given: messages may wait for subscriptions that are no more.
     pub(super) fn begin_review(&self, worker: &Worker, session: &Session) {
         self.is_guarded.set(true);
+        self.list_subscriptions(worker, session);
+    }
+
+    /// Has the partitions name the session's subscriptions.
+    pub(super) fn list_subscriptions(&self, worker: &Worker, session: &Session) {
         for partition in session.touched.get().iter() {
             let (client_id, epoch) = (session.client_id(), session.epoch);
             // Whatever the answer is, it is for this session.
@@ -120,6 +126,9 @@ impl Connection {
         let Some(session) = self.session().filter(|_| !self.is_ending()) else { return };
         for filter in filters {
             if session.grant.borrow().rights.subscribe(filter).is_some() {
+                if filter.starts_with(SYS) {
+                    self.watch_sys(worker, filter, None);
+                }
                 continue;
             }
             session.category.authorization_deny.add(1);

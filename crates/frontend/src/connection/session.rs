@@ -8,6 +8,7 @@ use std::sync::Arc;
 use auth::{Policy, Principal};
 use bytes::BytesMut;
 use mqtt::{Connect, PacketId, ProtocolVersion, ReasonCode, RetainHandling};
+use partition::sabotage::{Guard, is_broken};
 use partition::{Epoch, PartitionId, PartitionSet, SessionKind, Tag};
 
 use super::Grant;
@@ -136,6 +137,19 @@ pub(crate) struct SysFilter {
     pub part: u16,
     pub filter: String,
     pub retain_handling: RetainHandling,
+    /// The client was subscribed to it before.
+    pub existed: bool,
+}
+
+impl SysFilter {
+    /// Whether the current values are sent at once (3.8.3.1).
+    pub fn wants_current(&self) -> bool {
+        match self.retain_handling {
+            RetainHandling::SendAtSubscribe => true,
+            RetainHandling::SendIfNew => !self.existed,
+            RetainHandling::DoNotSend => false,
+        }
+    }
 }
 
 /// What the client has said and is waiting for.
@@ -150,7 +164,7 @@ pub(crate) struct Inbound {
     pub session: Option<Rc<Session>>,
     /// The beginning of a packet, or packets that may not be looked at yet.
     pub partial: BytesMut,
-    /// Bytes the packet at the front of `partial` needs in total.
+    /// Bytes the packet at the front of `partial` needs in total; 0 when it is whole.
     pub need: usize,
     pub acks: PendingAcks,
     /// Every QoS 2 publish that is not released, those whose PUBREC is among `acks` included.
@@ -208,16 +222,6 @@ impl Inbound {
         }
     }
 
-    /// Keeps the beginning of a packet. Memory is reserved as its bytes come, never for its announced length alone.
-    pub fn keep(&mut self, data: &[u8]) {
-        const RESERVE_BYTES: usize = 1024 * 1024;
-        if self.partial.len() + data.len() > self.partial.capacity() {
-            let expected = self.need.saturating_sub(self.partial.len()).min(RESERVE_BYTES);
-            self.partial.reserve(expected.max(data.len()));
-        }
-        self.partial.extend_from_slice(data);
-    }
-
     /// Takes what is known of a session that its home has not answered for yet.
     pub fn take_opening(&mut self) -> Option<Box<Opening>> {
         match std::mem::replace(&mut self.phase, Phase::AwaitConnect) {
@@ -261,7 +265,7 @@ impl Inbound {
         let request = &mut self.requests[place];
         note(&mut request.kind, tag.0 as u16);
         request.outstanding = request.outstanding.saturating_sub(1);
-        if request.outstanding > 0 {
+        if request.outstanding > 0 && !is_broken(Guard::Subscribed) {
             return None;
         }
         let done = self.requests.remove(place)?;

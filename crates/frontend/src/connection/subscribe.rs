@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use auth::{SubscribePermit, Wanted};
-use mqtt::{PacketId, ReasonCode, RetainHandling};
+use mqtt::{PacketId, ReasonCode};
 use partition::{PartitionId, PartitionSet, QueueLimit, Subscribe, SubscriptionOptions, Tag, Touch, Unsubscribe};
 
 use super::session::{Inbound, MAX_PARTS, RequestKind, Session, SysFilter, part_tag};
@@ -11,6 +11,7 @@ use super::{Connection, Flow};
 use crate::fault::Fault;
 use crate::routing::BUSY_BYTES;
 use crate::spans::Operation;
+use crate::sys::SYS;
 use crate::worker::Worker;
 
 /// The most that one SUBSCRIBE or UNSUBSCRIBE may make the partitions be told.
@@ -122,11 +123,9 @@ impl Connection {
     pub(super) fn on_subscribed(self: &Rc<Self>, worker: &Rc<Worker>, tag: Tag, existed: bool) {
         let mut inbound = self.inbound.borrow_mut();
         let answered = inbound.part_answered(tag, |kind, part| {
-            if let RequestKind::Subscribe { sys, .. } = kind
-                && existed
-            {
+            if let RequestKind::Subscribe { sys, .. } = kind {
                 // MQTT-3.3.1-10.
-                sys.retain(|sys| sys.part != part || sys.retain_handling != RetainHandling::SendIfNew);
+                sys.iter_mut().filter(|sys| sys.part == part).for_each(|sys| sys.existed |= existed);
             }
         });
         if let Some(RequestKind::Subscribe { id, codes, sys, identifier }) = answered {
@@ -135,8 +134,11 @@ impl Connection {
                 return self.fail(worker, &mut inbound, fault);
             }
             drop(inbound);
-            for SysFilter { filter, .. } in sys {
-                worker.send_sys(self, &filter, identifier);
+            for sys in sys {
+                if sys.wants_current() {
+                    worker.send_sys(self, &sys.filter, identifier);
+                }
+                self.watch_sys(worker, &sys.filter, identifier);
             }
             self.resume();
         }
@@ -187,6 +189,7 @@ impl Connection {
         if unsubscribe.filters.len() > MAX_PARTS || commands_bytes(&session, names.zip(&homes)) > COMMANDS_BYTES {
             return Err(Fault::TooManyFilters);
         }
+        unsubscribe.filters.iter().for_each(|filter| self.unwatch_sys(filter));
         let codes = vec![ReasonCode::NoSubscriptionExisted; unsubscribe.filters.len()];
         let parts: usize = homes.iter().map(|homes| homes.iter().count()).sum();
         if parts == 0 {
@@ -245,6 +248,9 @@ impl Connection {
 
     /// Has the session home note that the session gets something in `partitions`, before it does. False: it has to be
     /// waited for; the packet is looked at again.
+    ///
+    /// Also where the session's home is the only one, and has it in its log right behind the note: the note may be refused,
+    /// because another connection has taken the session over, and what follows would then be where nobody looks for it.
     pub(super) fn touch(
         self: &Rc<Self>,
         worker: &Worker,
@@ -256,19 +262,13 @@ impl Connection {
         if missing.is_empty() {
             return true;
         }
-        // What goes to the home itself comes after the note in the same log, so there is nothing to wait for.
-        let at_once = missing == PartitionSet::default().with(session.home);
         let tag = inbound.begin_request(1, RequestKind::Touch { partitions: missing });
         worker.send(
             session.home,
             Touch { owner: self.owner, tag, client_id: session.client_id(), epoch: session.epoch, partitions: missing },
         );
-        if at_once {
-            session.touched.set(session.touched.get().union(missing));
-        } else {
-            inbound.held = true;
-        }
-        at_once
+        inbound.held = true;
+        false
     }
 
     pub(super) fn on_touched(self: &Rc<Self>, tag: Tag) {
@@ -302,16 +302,14 @@ fn commands_bytes<'a>(session: &Session, filters: impl Iterator<Item = (&'a str,
     filters.map(|(filter, homes)| homes.iter().count() * (each + filter.len())).sum()
 }
 
-/// The filters that the broker's own values may match, unless no retained messages are wanted.
+/// The filters that the broker's own values may match.
 fn sys_filters(subscribe: &mqtt::Subscribe, permits: &[Option<SubscribePermit<'_>>]) -> Vec<SysFilter> {
     let filters = subscribe.filters.iter().zip(permits).enumerate();
-    let wanted = filters.filter(|(_, ((filter, options), permit))| {
-        permit.is_some() && filter.starts_with("$SYS") && options.retain_handling != RetainHandling::DoNotSend
-    });
+    let wanted = filters.filter(|(_, ((filter, _), permit))| permit.is_some() && filter.starts_with(SYS));
     // More parts than their number can say end the connection.
     let numbered = wanted.filter_map(|(part, ((filter, options), _))| {
         let part = u16::try_from(part).ok()?;
-        Some(SysFilter { part, filter: filter.clone(), retain_handling: options.retain_handling })
+        Some(SysFilter { part, filter: filter.clone(), retain_handling: options.retain_handling, existed: false })
     });
     numbered.collect()
 }

@@ -8,7 +8,7 @@ use mqtt::{PacketId, QoS};
 use partition::{Message, Step, SubscriptionIds};
 
 use super::{Delivered, EntryRef, InFlight, Outbound, Told, Writer};
-use crate::fan_out::{FanOut, Manner};
+use crate::fan_out::{Encoded, FanOut, Manner};
 
 /// What a queue element costs beside its bytes.
 const WAITING_OVERHEAD: usize = 96;
@@ -64,7 +64,7 @@ impl Outbound {
             return Delivered::Dropped;
         };
         let trace = if waiting.retain { None } else { writer.tracer.trace_of(&[message.properties]) };
-        let mut fan_out = FanOut::kept(&message, &waiting.body, writer.now);
+        let mut fan_out = FanOut::kept(&message, Encoded::of(&waiting.body), writer.now);
         fan_out.trace = trace.as_ref();
         if fan_out.is_expired() {
             writer.counters.expired_dropped.add(1);

@@ -4,14 +4,16 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use auth::{ConnectPermit, PublishPermit, SubscribePermit};
+use bytes::Bytes;
 use link::inbox::{self, Room};
 use partition::{
     Acknowledge, Answer, Attach, BatchBuilder, Close, Command, Detach, Epoch, ListSubscriptions, Message, Open, Owner,
-    PartitionId, Publish, QueueLimit, Release, Reply, Routes, Subscribe, Touch, Unsubscribe, Will,
+    PartitionId, Passed, Publish, QueueLimit, Release, Reply, Routes, Subscribe, Touch, Unsubscribe, Will, Window,
 };
 
 use super::Worker;
 use crate::connection::{Connection, Session};
+use crate::lanes::Lanes;
 
 /// A batch of this size leaves before more is added that can wait: it becomes part of one log entry.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
@@ -25,6 +27,11 @@ pub(super) struct Batch {
 }
 
 impl Batch {
+    /// For a partition in another process.
+    pub fn for_lane() -> Self {
+        Self { builder: RefCell::new(BatchBuilder::for_lane()), full: Cell::new(false) }
+    }
+
     fn is_full(&self) -> bool {
         self.full.get() || self.builder.borrow().len() > BATCH_BYTES
     }
@@ -39,6 +46,14 @@ impl Batch {
 
     pub fn look_for_room(&self, inbox: &inbox::Sender) {
         self.full.set(inbox.room() == Room::Full);
+    }
+
+    /// As `hand_over`, to a partition in another process; what cannot leave yet waits in the builder.
+    fn hand_over_far(&self, partition: PartitionId, lanes: &Lanes) {
+        let mut builder = self.builder.borrow_mut();
+        if !builder.is_empty() {
+            self.full.set(lanes.hand_over(partition, &mut builder));
+        }
     }
 }
 
@@ -70,6 +85,7 @@ unguarded!(
     Release<'a>,
     Touch<'a>,
     Unsubscribe<'a>,
+    Window<'a>,
 );
 
 impl Worker {
@@ -127,9 +143,58 @@ impl Worker {
         self.batches[usize::from(partition.0)].builder.borrow_mut().push_frame(frame);
     }
 
+    pub(super) fn hand_over_batches(&self) {
+        match &self.lanes {
+            None => {
+                for (batch, link) in self.batches.iter().zip(&self.partitions) {
+                    batch.hand_over(&link.inbox);
+                }
+            }
+            Some(lanes) => {
+                for (partition, batch) in (0..).map(PartitionId).zip(&self.batches) {
+                    batch.hand_over_far(partition, lanes);
+                }
+            }
+        }
+    }
+
+    pub(super) fn look_for_room(&self) {
+        match &self.lanes {
+            None => {
+                for (batch, link) in self.batches.iter().zip(&self.partitions) {
+                    batch.look_for_room(&link.inbox);
+                }
+            }
+            Some(lanes) => {
+                for (partition, batch) in (0..).map(PartitionId).zip(&self.batches) {
+                    batch.full.set(lanes.is_full(partition));
+                }
+            }
+        }
+    }
+
+    /// Whether all batches have been handed over.
+    pub fn nothing_is_left_to_say(&self) -> bool {
+        self.batches.iter().all(|batch| batch.builder.borrow().is_empty())
+    }
+
+    /// Forgets what partitions were to be told, and what is waited for, of connections that are all ending.
+    pub fn forget_commands(&self) {
+        for batch in &self.batches {
+            batch.builder.replace(BatchBuilder::for_lane());
+            batch.full.set(false);
+        }
+        self.abandoned.borrow_mut().clear();
+    }
+
     /// Whether the partition, or the batch for it, has no room for what can wait.
     pub fn is_full(&self, partition: PartitionId) -> bool {
         self.batches[usize::from(partition.0)].is_full()
+    }
+
+    /// Whether the partition's leader is there, to take what it is told.
+    pub fn is_reached(&self, partition: PartitionId) -> bool {
+        self.lanes.as_ref().is_none_or(|lanes| lanes.is_open(partition))
     }
 
     /// A connection goes before its session home has answered it.
@@ -160,12 +225,23 @@ impl Worker {
         }
     }
 
+    /// Takes a message from a partition, within what it came with. Where the connection has gone, it goes with it.
+    pub fn on_passed(self: &Rc<Self>, passed: &Passed<'_>, within: &Bytes) {
+        if let Some(connection) = self.connection(passed.to) {
+            connection.on_passed(self, passed, within);
+        }
+    }
+
     /// Takes what a partition says.
     pub fn on_answer(self: &Rc<Self>, answer: Answer) {
         if let Reply::Opened(opened) = &answer.reply
             && self.close_abandoned(answer.to, opened.epoch)
         {
             return;
+        }
+        if let (Reply::Rejected { .. }, Some(lanes), Some(frame)) = (&answer.reply, &self.lanes, answer.bodies.first())
+        {
+            lanes.forget_refused(answer.from, frame);
         }
         match self.connection(answer.to) {
             Some(connection) => connection.on_answer(self, answer),

@@ -40,8 +40,12 @@ pub(crate) enum Request {
     /// What authentication says of a client.
     Verdict(Owner, Verdict),
     /// A connection through memory.
-    Enter(DuplexStream),
+    Enter(DuplexStream, Arc<Entrance>),
     Ask(Question),
+    /// The incarnation that the workers speak in has ended.
+    BeginAnew,
+    /// Values of the broker that have changed: topics and what they are now.
+    GiveSys(Arc<[(String, String)]>),
 }
 
 impl Worker {
@@ -67,10 +71,12 @@ impl Worker {
                     connection.on_verdict(self, verdict);
                 }
             }
-            Request::Enter(stream) => {
+            Request::Enter(stream, entrance) => {
                 let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
-                listener::spawn(self, nowhere, Arc::clone(&self.internal), Transport::Memory(stream));
+                listener::spawn(self, nowhere, entrance, Transport::Memory(stream));
             }
+            Request::BeginAnew => self.begin_anew(),
+            Request::GiveSys(changed) => self.give_sys(&changed),
             Request::Ask(question) => drop(tokio::task::spawn_local(search::answer(Rc::clone(self), question))),
         }
     }

@@ -133,7 +133,7 @@ impl Worker {
             policy: Arc::clone(&grant.policy),
             standing: principal.standing,
             listener: Arc::clone(&connection.entrance.name),
-            peer: (!connection.entrance.is_internal()).then_some(connection.peer),
+            peer: (!connection.entrance.is_memory()).then_some(connection.peer),
             version: outbound.version,
             clean_start: session.clean_start,
             keep_alive: session.keep_alive,

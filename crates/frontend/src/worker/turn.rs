@@ -61,10 +61,4 @@ impl Worker {
             self.shared.waiting[usize::from(self.id)].store(waiting, Ordering::Relaxed);
         }
     }
-
-    fn hand_over_batches(&self) {
-        for (batch, link) in self.batches.iter().zip(&self.partitions) {
-            batch.hand_over(&link.inbox);
-        }
-    }
 }

@@ -18,6 +18,8 @@ pub struct Settings {
     pub ping_timeout: Duration,
     /// What becomes of unfinished publishes when the server has no session any more.
     pub lost_session: LostSession,
+    /// What becomes of a server that sends more messages than the client's Receive Maximum allows.
+    pub overrun: Overrun,
 }
 
 impl Default for Settings {
@@ -29,6 +31,7 @@ impl Default for Settings {
             connect_timeout: Duration::from_secs(30),
             ping_timeout: Duration::from_secs(30),
             lost_session: LostSession::Republish,
+            overrun: Overrun::Breach,
         }
     }
 }
@@ -41,4 +44,14 @@ pub enum LostSession {
     Republish,
     /// They fail with [`super::RequestError::SessionLost`], so that none is sent twice.
     Fail,
+}
+
+/// What a server that does not keep to the client's Receive Maximum has to expect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overrun {
+    /// The connection ends (MQTT-3.3.4-9).
+    Breach,
+    /// Nothing: the caller bounds what is read. There are servers that, when a session goes on, send all that was in
+    /// flight on an earlier connection, and would do so on every connection.
+    Tolerated,
 }

@@ -16,7 +16,7 @@ use super::outbound::Outbound;
 use super::output::Output;
 use super::requests::Requests;
 use super::sending::Sending;
-use super::settings::Settings;
+use super::settings::{Overrun, Settings};
 use super::terms::Offer;
 use crate::{
     ack,
@@ -85,7 +85,13 @@ impl Up {
             keep_alive: KeepAlive::new(accepted.keep_alive, settings.ping_timeout, now),
             requests: Requests::default(),
             sending: Sending::new(offer.version, accepted.limits.clone(), settings.in_flight.get(), again),
-            arrivals: Arrivals::new(offer.version, offer.receive_maximum),
+            arrivals: Arrivals::new(
+                offer.version,
+                match settings.overrun {
+                    Overrun::Breach => offer.receive_maximum,
+                    Overrun::Tolerated => u16::MAX,
+                },
+            ),
             reauthentication: Reauthentication::None,
             aliases: IncomingAliases::new(offer.topic_alias_maximum),
             last_topic: "".into(),

@@ -1,6 +1,6 @@
 //! What a server must not do: each ends the connection with its reason, and nothing panics.
 
-use mqtt::client::{Breach, End, Event};
+use mqtt::client::{Breach, End, Event, Overrun, Settings};
 use mqtt::{PacketType, ProtocolVersion, QoS, ReasonCode, Violation};
 use proptest::prelude::*;
 
@@ -90,6 +90,20 @@ fn more_messages_than_the_receive_maximum() {
     }
     assert_eq!(wire.got.len(), 2);
     assert_eq!(breach(&mut wire, &[0x34, 6, 0, 1, b'a', 0, 3, 0]), Breach::ReceiveMaximum);
+}
+
+#[test]
+fn a_server_that_sends_too_many_messages_may_be_tolerated() {
+    let settings = Settings { overrun: Overrun::Tolerated, ..Settings::default() };
+    let mut wire = Wire::new(ProtocolVersion::V5, settings);
+    wire.connect.receive_maximum = std::num::NonZeroU16::new(2);
+    wire.acknowledge = Acknowledge::Never;
+    wire.connect();
+    wire.run();
+    for id in 1..=200 {
+        wire.feed(&[0x32, 6, 0, 1, b'a', 0, id, 0]);
+    }
+    assert_eq!(wire.got.len(), 200);
 }
 
 #[test]

@@ -66,6 +66,17 @@ fn mqtt_3_6_2_1_pubrel_and_pubcomp_carry_two_reasons() {
     }
 }
 
+/// A client takes any refusal of a server as one: to end the connection would only bring the message again.
+#[test]
+fn a_server_may_refuse_with_any_failure() {
+    for first in [0x40, 0x50] {
+        let read = |reason: u8, from| one(&[first, 3, 0, 1, reason], ProtocolVersion::V5, from).is_ok();
+        assert!(read(0x95, Peer::Server) && !read(0x95, Peer::Client));
+        // Not a failure, or nothing known.
+        assert!(!read(0x01, Peer::Server) && !read(0xff, Peer::Server));
+    }
+}
+
 #[test]
 fn mqtt_3_4_2_1_a_foreign_reason_is_sent_as_the_plainest_failure() {
     for (kind, first) in KINDS {

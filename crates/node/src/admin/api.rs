@@ -3,9 +3,15 @@
 mod authorization;
 mod clients;
 mod configuration;
+mod dataflow_counts;
+mod dataflow_endpoints;
+mod dataflows;
 mod document;
 mod health;
+mod internal_certificates;
+mod internal_members;
 mod json;
+mod links;
 mod listeners;
 mod page;
 mod path;
@@ -21,6 +27,7 @@ pub(crate) use clients::{Client, ClientsQuery};
 #[cfg(test)]
 pub(crate) use page::Limit;
 pub(crate) use page::Page;
+pub(crate) use page::Scope;
 pub(crate) use payload::{Binary, Payload, PayloadLimit};
 pub(crate) use retained::{RetainedMessage, RetainedQuery, RetainedTopic, UserProperty};
 pub(crate) use sessions::{Session, SessionsQuery};

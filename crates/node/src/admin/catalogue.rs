@@ -2,6 +2,8 @@
 
 #[cfg(test)]
 mod absent;
+pub(super) mod cluster;
+pub(super) mod dataflow;
 pub(super) mod model;
 pub(super) mod own;
 pub(super) mod probe;
@@ -12,7 +14,18 @@ pub(super) use absent::ABSENT;
 /// All of them, in the order of the page and of its reference.
 #[cfg(test)]
 pub(super) fn all() -> impl Iterator<Item = &'static super::exposition::Metric> {
-    [model::MODEL, probe::PROBE, own::OWN, own::PROCESS].into_iter().flatten().copied()
+    [
+        model::MODEL,
+        probe::PROBE,
+        own::OWN,
+        cluster::CLUSTER,
+        dataflow::DATAFLOW_MODEL,
+        dataflow::DATAFLOW_OWN,
+        own::PROCESS,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
 }
 
 /// Declares metrics: a static for each, and the list of them for tests and the reference page.

@@ -40,6 +40,8 @@ pub(super) enum ReasonCode {
     BrokerStarting,
     BrokerDraining,
     BrokerPartitionFailed,
+    PartitionUnreached,
+    BridgeFailed,
     BrokerProbeFailed,
     DiskFull,
     DiskBufferFull,
@@ -48,6 +50,12 @@ pub(super) enum ReasonCode {
     CertificateExpiring,
     CertificateRenewalFailed,
     AuditLogFailed,
+    DataflowNotAvailable,
+    InternalCertificateExpired,
+    InternalCertificateRenewalFailed,
+    PeerUnreached,
+    CopiesMissing,
+    InternalTrafficNotEncrypted,
     RestartPending,
 }
 

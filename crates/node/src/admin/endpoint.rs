@@ -11,11 +11,12 @@ use config::SecretText;
 use super::access::{Access, Refusal, Request, Shown};
 use super::certificates::Certificates;
 use super::condition::{Condition, ReasonCode, Standing, Status};
+use super::dataflows;
 use super::health::Health;
 use super::problem::Problem;
-use super::source::{AdminSettings, AdminSource};
+use super::source::{AdminSettings, AdminSource, BrokerSource};
 use super::view::ViewError;
-use crate::audit::{Action, Asker};
+use crate::audit::{Action, Asker, AuditCounted};
 use crate::configuration::ConfigurationReport;
 
 /// Shared by all requests; clones are the same.
@@ -52,7 +53,7 @@ impl Endpoint {
         })
     }
 
-    /// Takes down what is done here. Before the broker runs there is nothing to do, and nothing is recorded.
+    /// Takes down what is done here. Before the process runs there is nothing to do, and nothing is recorded.
     pub(super) fn record(&self, action: Action) {
         if let Some(source) = self.0.settings.source.source() {
             source.audit.record(action);
@@ -68,6 +69,14 @@ impl Endpoint {
     }
 
     /// The running broker.
+    ///
+    /// # Errors
+    /// It does not run yet, or there is none in this process.
+    pub(super) fn broker(&self) -> Result<&BrokerSource, Problem> {
+        self.running()?.broker.as_ref().ok_or_else(Problem::no_broker)
+    }
+
+    /// What runs here.
     ///
     /// # Errors
     /// It does not run yet.
@@ -89,9 +98,25 @@ impl Endpoint {
         let mut conditions: Vec<_> = self.health().stage_condition().into_iter().collect();
         conditions.extend(configuration_conditions(&self.configuration()));
         if let Some(source) = self.0.settings.source.source() {
-            conditions.extend(running_conditions(source, self.health().certificates(), now));
+            if let Some(broker) = &source.broker {
+                conditions.extend(broker_conditions(broker, self.health().certificates(), now));
+            }
+            if let Some(cluster) = &source.cluster {
+                conditions.extend(cluster.conditions(now));
+            }
+            conditions.extend(audit_condition((source.audited)()));
+            conditions.extend(dataflows::condition(&source.dataflows.dataflows()));
         }
+        self.name_unled(&mut conditions);
         self.health().history().look(conditions, now)
+    }
+
+    /// Says which partitions are not reached, where that is what is wrong.
+    fn name_unled(&self, conditions: &mut [Condition]) {
+        let Some(cluster) = self.0.settings.source.source().and_then(|source| source.cluster.as_ref()) else { return };
+        for condition in conditions.iter_mut().filter(|condition| condition.reason == ReasonCode::PartitionUnreached) {
+            condition.problems = cluster.unled();
+        }
     }
 }
 
@@ -111,7 +136,7 @@ fn configuration_conditions(report: &ConfigurationReport) -> impl Iterator<Item 
     rejected.into_iter().chain(pending)
 }
 
-fn running_conditions(source: &AdminSource, certificates: &Certificates, now: SystemTime) -> Vec<Condition> {
+fn broker_conditions(source: &BrokerSource, certificates: &Certificates, now: SystemTime) -> Vec<Condition> {
     let (listeners, statuses) = ((source.listeners)(), (source.certificates)());
     let mut conditions = certificates.conditions(&listeners, &statuses, now);
     let failures = source.self_check.report().failures;
@@ -141,28 +166,30 @@ fn running_conditions(source: &AdminSource, certificates: &Certificates, now: Sy
             problems: Vec::new(),
         });
     }
-    if figures.audit.is_failing {
-        conditions.push(Condition {
-            status: Status::Degraded,
-            reason: ReasonCode::AuditLogFailed,
-            message: "the audit log cannot be written and entries are lost: the log says why".to_owned(),
-            problems: Vec::new(),
-        });
-    }
     conditions
+}
+
+fn audit_condition(counted: AuditCounted) -> Option<Condition> {
+    counted.is_failing.then(|| Condition {
+        status: Status::Degraded,
+        reason: ReasonCode::AuditLogFailed,
+        message: "the audit log cannot be written and entries are lost: the log says why".to_owned(),
+        problems: Vec::new(),
+    })
 }
 
 impl From<ViewError> for Problem {
     fn from(error: ViewError) -> Self {
         let status = match error {
             ViewError::Late => StatusCode::GATEWAY_TIMEOUT,
-            ViewError::Stopped => StatusCode::SERVICE_UNAVAILABLE,
+            ViewError::Stopped | ViewError::Unreached(_) => StatusCode::SERVICE_UNAVAILABLE,
             ViewError::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
             ViewError::Cursor => {
                 let text = "there is no such place in this list";
                 return Self::not_found(text).at("query parameter after", text, "what the page before gave as next");
             }
             ViewError::Unreadable(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            ViewError::Elsewhere(_) => StatusCode::NOT_FOUND,
         };
         Self::new(status, error.to_string())
     }

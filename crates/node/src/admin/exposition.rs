@@ -9,6 +9,8 @@ pub(crate) enum Kind {
     Counter,
     /// Goes up and down.
     Gauge,
+    /// How many values there were, by how great they are, and their sum; each only grows while the process runs.
+    Histogram,
 }
 
 /// A metric as it is declared, once.
@@ -27,6 +29,7 @@ impl Kind {
         match self {
             Self::Counter => "counter",
             Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
         }
     }
 }
@@ -70,26 +73,54 @@ impl Exposition {
 impl Samples<'_> {
     /// One value; `labels` are the values of the metric's labels, in order.
     pub(crate) fn value(&mut self, labels: &[&str], value: f64) {
-        debug_assert_eq!(labels.len(), self.metric.labels.len(), "{}", self.metric.name);
-        self.text.push_str(self.metric.name);
-        for (n, (label, value)) in self.metric.labels.iter().zip(labels).enumerate() {
-            self.text.push(if n == 0 { '{' } else { ',' });
+        self.sample("", labels, None, value);
+    }
+
+    /// One histogram: how many values are not above each of `bounds`, nor in a bucket before, and with the last of
+    /// `counts` how many are above all of them.
+    pub(crate) fn histogram(&mut self, labels: &[&str], bounds: &[f64], counts: &[u64], sum: f64) {
+        debug_assert!(self.metric.kind == Kind::Histogram && counts.len() == bounds.len() + 1, "{}", self.metric.name);
+        let mut total = 0;
+        for (bound, count) in bounds.iter().chain(&[f64::INFINITY]).zip(counts) {
+            total += count;
+            let mut le = String::new();
+            number(*bound, &mut le);
+            self.sample("_bucket", labels, Some(("le", &le)), total as f64);
+        }
+        self.sample("_sum", labels, None, sum);
+        self.sample("_count", labels, None, total as f64);
+    }
+
+    fn sample(&mut self, suffix: &str, labels: &[&str], further: Option<(&str, &str)>, value: f64) {
+        let Metric { name, labels: names, .. } = self.metric;
+        debug_assert_eq!(labels.len(), names.len(), "{name}");
+        self.text.push_str(name);
+        self.text.push_str(suffix);
+        let named = names.iter().copied().zip(labels.iter().copied()).chain(further);
+        let mut before = '{';
+        for (label, value) in named {
+            self.text.push(before);
+            before = ',';
             let _ = write!(self.text, "{label}=\"");
             escape(value, Escape::LabelValue, self.text);
             self.text.push('"');
         }
-        if !labels.is_empty() {
+        if before == ',' {
             self.text.push('}');
         }
         self.text.push(' ');
-        match value {
-            f64::INFINITY => self.text.push_str("+Inf"),
-            f64::NEG_INFINITY => self.text.push_str("-Inf"),
-            value => {
-                let _ = write!(self.text, "{value}");
-            }
-        }
+        number(value, self.text);
         self.text.push('\n');
+    }
+}
+
+fn number(value: f64, text: &mut String) {
+    match value {
+        f64::INFINITY => text.push_str("+Inf"),
+        f64::NEG_INFINITY => text.push_str("-Inf"),
+        value => {
+            let _ = write!(text, "{value}");
+        }
     }
 }
 
@@ -121,6 +152,8 @@ mod tests {
         labels: &["qos", "why"],
         help: "A \\ \"quoted\" word.",
     };
+    static SIZES: Metric =
+        Metric { name: "broker_sizes", kind: Kind::Histogram, labels: &["why"], help: "How large they are." };
 
     #[test]
     fn golden_text() {
@@ -129,6 +162,8 @@ mod tests {
         let mut publishes = page.metric(&PUBLISHES);
         publishes.value(&["0", "a\"b\\c\nd"], 12_345_678_901.0);
         publishes.value(&["1", ""], 0.25);
+        let mut sizes = page.metric(&SIZES);
+        sizes.histogram(&["x"], &[0.5, 10.0], &[2, 0, 3], 61.25);
         let expected = "\
 # HELP broker_up Whether\\nit is up.
 # TYPE broker_up gauge
@@ -137,6 +172,13 @@ broker_up 1
 # TYPE broker_publishes_total counter
 broker_publishes_total{qos=\"0\",why=\"a\\\"b\\\\c\\nd\"} 12345678901
 broker_publishes_total{qos=\"1\",why=\"\"} 0.25
+# HELP broker_sizes How large they are.
+# TYPE broker_sizes histogram
+broker_sizes_bucket{why=\"x\",le=\"0.5\"} 2
+broker_sizes_bucket{why=\"x\",le=\"10\"} 2
+broker_sizes_bucket{why=\"x\",le=\"+Inf\"} 5
+broker_sizes_sum{why=\"x\"} 61.25
+broker_sizes_count{why=\"x\"} 5
 ";
         assert_eq!(page.into_text(), expected);
     }

@@ -6,8 +6,6 @@ use auth::authentication::Counted;
 use frontend::{CategoryTotals, Totals};
 use partition::Counters;
 
-use crate::audit::AuditCounted;
-
 /// All figures at one moment.
 #[derive(Debug, Clone)]
 pub(crate) struct BrokerFigures {
@@ -18,9 +16,8 @@ pub(crate) struct BrokerFigures {
     pub(crate) categories: Vec<(Arc<str>, CategoryTotals)>,
     /// Over all listeners.
     pub(crate) authentication: Counted,
-    pub(crate) audit: AuditCounted,
-    /// By partition, from 0.
-    pub(crate) partitions: Vec<Counters>,
+    /// Of the partitions of this process, by their numbers.
+    pub(crate) partitions: Vec<(u16, Counters)>,
     pub(crate) pools: Vec<Pool>,
     /// Bytes of queued messages on disk.
     pub(crate) queue_disk_bytes: u64,

@@ -1,7 +1,7 @@
 //! Whether this process can be used, as its probes are told.
 
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use super::certificates::Certificates;
@@ -11,13 +11,31 @@ use super::condition::{Condition, History, ReasonCode, Status};
 #[derive(Clone)]
 pub(crate) struct Health(Arc<Inside>);
 
-type Probe = Box<dyn Fn() -> bool + Send + Sync>;
+/// What a process is there for, and does not do any more when its threads have stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Serving clients, by partitions.
+    Broker,
+    /// Carrying messages.
+    Bridge,
+    /// Serving clients, by partitions in other processes.
+    Frontend,
+    /// Serving frontends.
+    Backend,
+}
+
+struct Work {
+    purpose: Purpose,
+    goes_on: Box<dyn Fn() -> bool + Send + Sync>,
+}
 
 struct Inside {
     /// The process's, near enough: this is made first.
     started: SystemTime,
     stage: AtomicU8,
-    partitions_run: OnceLock<Probe>,
+    /// What a start waits for, in words.
+    waiting: Mutex<Option<String>>,
+    work: OnceLock<Work>,
     history: History,
     certificates: Certificates,
 }
@@ -31,7 +49,8 @@ impl Default for Health {
         Self(Arc::new(Inside {
             started: SystemTime::now(),
             stage: AtomicU8::new(STARTING),
-            partitions_run: OnceLock::new(),
+            waiting: Mutex::default(),
+            work: OnceLock::new(),
             history: History::default(),
             certificates: Certificates::default(),
         }))
@@ -39,11 +58,16 @@ impl Default for Health {
 }
 
 impl Health {
-    /// Clients are served from now on, for as long as `partitions_run` says so.
-    pub(crate) fn set_ready(&self, partitions_run: impl Fn() -> bool + Send + Sync + 'static) {
+    /// The process does what it is there for from now on, for as long as `goes_on` says so.
+    pub(crate) fn set_ready(&self, purpose: Purpose, goes_on: impl Fn() -> bool + Send + Sync + 'static) {
         // Ready is said once; a second probe would be the same.
-        let _ = self.0.partitions_run.set(Box::new(partitions_run));
+        let _ = self.0.work.set(Work { purpose, goes_on: Box::new(goes_on) });
         self.0.stage.store(READY, Ordering::Release);
+    }
+
+    /// Says what the start of the process waits for.
+    pub(crate) fn set_waiting(&self, what: &str) {
+        *self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner) = Some(what.to_owned());
     }
 
     /// No new clients should come from now on.
@@ -57,16 +81,29 @@ impl Health {
             None => Ok("ready\n"),
             Some(ReasonCode::BrokerStarting) => Err("starting\n"),
             Some(ReasonCode::BrokerDraining) => Err("draining\n"),
+            Some(ReasonCode::BridgeFailed) => Err("dataflows have stopped: see the log\n"),
+            Some(ReasonCode::PartitionUnreached) => Err("a partition is not reached: see /health\n"),
             Some(_) => Err("a partition has stopped: see the log\n"),
         }
     }
 
-    /// Why clients are not served, if so.
+    /// Why the process does not do what it is there for, if so.
     pub(super) fn stage_condition(&self) -> Option<Condition> {
         let reason = self.unready()?;
+        let waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let (ReasonCode::BrokerStarting, Some(waiting)) = (reason, waiting) {
+            let message = format!("the process is starting, and waits for {waiting}");
+            return Some(Condition { status: Status::Unknown, reason, message, problems: Vec::new() });
+        }
         let (status, message) = match reason {
-            ReasonCode::BrokerStarting => (Status::Unknown, "the broker is starting"),
-            ReasonCode::BrokerDraining => (Status::Unavailable, "the broker is ending"),
+            ReasonCode::BrokerStarting => (Status::Unknown, "the process is starting"),
+            ReasonCode::PartitionUnreached => {
+                (Status::Unavailable, "clients of some topics wait: no backend that leads a partition is reached")
+            }
+            ReasonCode::BrokerDraining => (Status::Unavailable, "the process is ending"),
+            ReasonCode::BridgeFailed => {
+                (Status::Unavailable, "dataflows have stopped: see the log, then start the process anew")
+            }
             _ => (Status::Unavailable, "a partition has stopped: see the log, then start the process anew"),
         };
         Some(Condition { status, reason, message: message.to_owned(), problems: Vec::new() })
@@ -88,8 +125,12 @@ impl Health {
         match self.0.stage.load(Ordering::Acquire) {
             STARTING => Some(ReasonCode::BrokerStarting),
             DRAINING => Some(ReasonCode::BrokerDraining),
-            _ if self.0.partitions_run.get().is_some_and(|run| !run()) => Some(ReasonCode::BrokerPartitionFailed),
-            _ => None,
+            _ => match self.0.work.get()? {
+                work if (work.goes_on)() => None,
+                Work { purpose: Purpose::Broker | Purpose::Backend, .. } => Some(ReasonCode::BrokerPartitionFailed),
+                Work { purpose: Purpose::Frontend, .. } => Some(ReasonCode::PartitionUnreached),
+                Work { purpose: Purpose::Bridge, .. } => Some(ReasonCode::BridgeFailed),
+            },
         }
     }
 }

@@ -10,18 +10,49 @@ use mqtt::ProtocolVersion;
 use partition::{PartitionId, PartitionSet, SessionKind, SubscriptionView, Timestamp};
 
 use super::api::{
-    Binary, Client, ClientsQuery, Page, Payload, PayloadLimit, RetainedMessage, RetainedQuery, RetainedTopic, Session,
-    SessionsQuery, Span, Subscription, SubscriptionsQuery, Trace, TraceSummary, UserProperty,
+    Binary, Client, ClientsQuery, Page, Payload, PayloadLimit, RetainedMessage, RetainedQuery, RetainedTopic, Scope,
+    Session, SessionsQuery, Span, Subscription, SubscriptionsQuery, Trace, TraceSummary, UserProperty,
 };
+use super::part::{NO_CLIENTS, NO_PARTITIONS};
 use super::view::{Answer, BrokerView, Found, ViewError};
 use crate::moment::{rfc3339, rfc3339_micros};
 use crate::traces::TraceStore;
 
-/// The broker of this process.
+/// The broker of this process, or the part of it that is here.
 pub(crate) struct LiveBroker {
+    pub(crate) clients: Option<LiveClients>,
+    pub(crate) partitions: Option<BackendView>,
+}
+
+/// Where clients connect.
+pub(crate) struct LiveClients {
     pub(crate) frontend: FrontendView,
-    pub(crate) backend: BackendView,
     pub(crate) traces: TraceStore,
+}
+
+impl LiveBroker {
+    fn frontend(&self) -> Result<&FrontendView, ViewError> {
+        self.clients
+            .as_ref()
+            .map(|clients| &clients.frontend)
+            .ok_or_else(|| ViewError::Elsewhere(NO_CLIENTS.to_owned()))
+    }
+
+    fn recorded(&self) -> Result<&TraceStore, ViewError> {
+        self.clients.as_ref().map(|clients| &clients.traces).ok_or_else(|| ViewError::Elsewhere(NO_CLIENTS.to_owned()))
+    }
+
+    fn backend(&self) -> Result<&BackendView, ViewError> {
+        self.partitions.as_ref().ok_or_else(|| ViewError::Elsewhere(NO_PARTITIONS.to_owned()))
+    }
+
+    fn lists(&self, scope: Scope) -> Result<BackendView, ViewError> {
+        let whole = self.backend()?;
+        Ok(match scope {
+            Scope::Broker => whole.clone(),
+            Scope::Process => whole.without_others(),
+        })
+    }
 }
 
 impl BrokerView for LiveBroker {
@@ -29,76 +60,78 @@ impl BrokerView for LiveBroker {
         let ClientsQuery { limit, after, prefix, username, listener } = query;
         let query = frontend::ClientQuery { after, limit: limit.items(), prefix, username, listener };
         Box::pin(async move {
-            let frontend::Page { items, next } = self.frontend.clients(query).await?;
+            let frontend::Page { items, next } = self.frontend()?.clients(query).await?;
             Ok(Page { items: items.into_iter().map(Client::from).collect(), next })
         })
     }
 
     fn client<'a>(&'a self, id: &'a str) -> Answer<'a, Option<Client>> {
-        Box::pin(async move { Ok(self.frontend.client(id).await?.map(Client::from)) })
+        Box::pin(async move { Ok(self.frontend()?.client(id).await?.map(Client::from)) })
     }
 
     fn explain<'a>(&'a self, id: &'a str, action: Action<'a>) -> Answer<'a, Option<Explanation>> {
-        Box::pin(async move { Ok(self.frontend.client(id).await?.map(|client| client.explain(action))) })
+        Box::pin(async move { Ok(self.frontend()?.client(id).await?.map(|client| client.explain(action))) })
     }
 
     fn kick<'a>(&'a self, id: &'a str) -> Answer<'a, Found> {
-        Box::pin(async move { Ok(Found::from(self.frontend.kick(id).await?)) })
+        Box::pin(async move { Ok(Found::from(self.frontend()?.kick(id).await?)) })
     }
 
     fn sessions(&self, query: SessionsQuery) -> Answer<'_, Page<Session>> {
-        let SessionsQuery { limit, after, prefix, connected, persistent } = query;
+        let SessionsQuery { limit, after, prefix, connected, persistent, scope } = query;
         let presence = connected.map(|connected| if connected { Presence::Connected } else { Presence::Away });
         let kind = persistent.map(|kept| if kept { SessionKind::Persistent } else { SessionKind::Transient });
         let query = backend::SessionQuery { after, limit: limit.items(), prefix, kind, presence };
         Box::pin(async move {
-            let backend::Page { items, next } = self.backend.sessions(&query).await?;
+            let backend::Page { items, next } = self.lists(scope)?.sessions(&query).await?;
             Ok(Page { items: items.into_iter().map(Session::from).collect(), next })
         })
     }
 
     fn session<'a>(&'a self, id: &'a str) -> Answer<'a, Option<Session>> {
-        Box::pin(async move { Ok(self.backend.session(id).await?.map(Session::from)) })
+        Box::pin(async move { Ok(self.backend()?.session(id).await?.map(Session::from)) })
     }
 
     fn subscriptions(&self, query: SubscriptionsQuery) -> Answer<'_, Page<Subscription>> {
-        let SubscriptionsQuery { limit, after, client_id, filter, topic } = query;
+        let SubscriptionsQuery { limit, after, client_id, filter, topic, scope } = query;
         let query = backend::SubscriptionQuery { after, limit: limit.items(), client_id, filter, topic };
         Box::pin(async move {
-            let backend::Page { items, next } = self.backend.subscriptions(&query).await?;
+            let backend::Page { items, next } = self.lists(scope)?.subscriptions(&query).await?;
             Ok(Page { items: items.into_iter().map(Subscription::from).collect(), next })
         })
     }
 
     fn retained(&self, query: RetainedQuery) -> Answer<'_, Page<RetainedTopic>> {
-        let RetainedQuery { limit, after, filter } = query;
+        let RetainedQuery { limit, after, filter, scope } = query;
         let query = backend::RetainedQuery { after, limit: limit.items(), filter };
         Box::pin(async move {
-            let backend::Page { items, next } = self.backend.retained(&query).await?;
+            let backend::Page { items, next } = self.lists(scope)?.retained(&query).await?;
             Ok(Page { items: items.into_iter().map(RetainedTopic::from).collect(), next })
         })
     }
 
     fn retained_message<'a>(&'a self, topic: &'a str, limit: PayloadLimit) -> Answer<'a, Option<RetainedMessage>> {
         Box::pin(async move {
-            let message = self.backend.retained_message(topic).await?;
+            let message = self.backend()?.retained_message(topic).await?;
             Ok(message.map(|message| retained_message(message, limit)))
         })
     }
 
     fn delete_retained<'a>(&'a self, topic: &'a str) -> Answer<'a, Found> {
-        Box::pin(async move { Ok(Found::from(self.backend.delete_retained(topic).await?)) })
+        Box::pin(async move { Ok(Found::from(self.backend()?.delete_retained(topic).await?)) })
     }
 
-    fn traces(&self, limit: usize) -> Vec<TraceSummary> {
-        self.traces.newest(limit).iter().map(TraceSummary::from).collect()
+    fn traces(&self, limit: usize) -> Result<Vec<TraceSummary>, ViewError> {
+        Ok(self.recorded()?.newest(limit).iter().map(TraceSummary::from).collect())
     }
 
-    fn trace(&self, id: &str) -> Option<Trace> {
-        let id = u128::from_str_radix(id, 16).ok()?.to_be_bytes();
-        let mut spans = self.traces.trace(id);
+    fn trace(&self, id: &str) -> Result<Option<Trace>, ViewError> {
+        let recorded = self.recorded()?;
+        let Ok(id) = u128::from_str_radix(id, 16).map(u128::to_be_bytes) else { return Ok(None) };
+        let mut spans = recorded.trace(id);
         spans.sort_by_key(|span| span.start_unix_ns);
-        (!spans.is_empty()).then(|| Trace { trace_id: hex(&id), spans: spans.iter().map(Span::from).collect() })
+        let trace = || Trace { trace_id: hex(&id), spans: spans.iter().map(Span::from).collect() };
+        Ok((!spans.is_empty()).then(trace))
     }
 }
 
@@ -124,6 +157,10 @@ impl From<backend::ViewError> for ViewError {
             backend::ViewError::Cursor(_) => Self::Cursor,
             backend::ViewError::DiskFull => Self::DiskFull,
             backend::ViewError::Unreadable(why) => Self::Unreadable(why),
+            elsewhere @ backend::ViewError::Elsewhere { .. } => Self::Elsewhere(elsewhere.to_string()),
+            unreached @ (backend::ViewError::Unreached { .. } | backend::ViewError::Puzzling(_)) => {
+                Self::Unreached(unreached.to_string())
+            }
             _ => Self::Stopped,
         }
     }
@@ -174,6 +211,7 @@ impl From<backend::SessionView> for Session {
         Self {
             client_id: view.client_id.to_string(),
             connected: view.is_connected(),
+            frontend: view.frontend,
             persistent: view.kind == SessionKind::Persistent,
             expiry_seconds: view.expiry_seconds,
             expires_at: view.ends.map(expiry),
@@ -214,6 +252,7 @@ impl From<partition::RetainedView> for RetainedTopic {
 
 fn retained_message(message: backend::RetainedMessage, limit: PayloadLimit) -> RetainedMessage {
     let backend::RetainedMessage { view, properties, payload } = message;
+    let whole_bytes = view.payload_bytes;
     RetainedMessage {
         topic: view.into(),
         payload_format: properties.payload_format,
@@ -221,7 +260,7 @@ fn retained_message(message: backend::RetainedMessage, limit: PayloadLimit) -> R
         response_topic: properties.response_topic,
         correlation_data: properties.correlation_data.map(|data| Binary::new(&data)),
         user_properties: properties.user.into_iter().map(|(name, value)| UserProperty { name, value }).collect(),
-        payload: Payload::new(&payload, limit),
+        payload: Payload::new(&payload, whole_bytes, limit),
     }
 }
 

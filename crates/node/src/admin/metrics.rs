@@ -1,6 +1,8 @@
-//! The page of metrics: the broker's figures under their names.
+//! The page of metrics: the figures of what runs here under their names.
 
 mod broker;
+mod cluster;
+mod dataflows;
 mod probe;
 mod state;
 
@@ -12,14 +14,23 @@ use super::process;
 /// All metrics at this moment.
 ///
 /// # Errors
-/// The broker does not run yet.
-pub(super) fn page(endpoint: &Endpoint) -> Result<String, Problem> {
+/// The process does not run yet.
+pub(super) async fn page(endpoint: &Endpoint) -> Result<String, Problem> {
     let source = endpoint.running()?;
-    let figures = (source.figures)();
     let mut page = Exposition::default();
-    broker::write(&mut page, &figures);
-    probe::write(&mut page, &source.self_check.report());
-    state::write(&mut page, endpoint, source, &figures);
+    if let Some(broker) = &source.broker {
+        let figures = (broker.figures)();
+        broker::write(&mut page, broker.part, &figures);
+        if broker.part.has_clients() {
+            probe::write(&mut page, &broker.self_check.report());
+        }
+        state::broker(&mut page, broker, &figures);
+    }
+    if let Some(cluster) = &source.cluster {
+        cluster::write(&mut page, cluster);
+    }
+    state::process(&mut page, endpoint, source);
+    dataflows::write(&mut page, source).await;
     process::write(&mut page, endpoint.health().started());
     Ok(page.into_text())
 }

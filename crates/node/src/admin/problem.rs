@@ -54,9 +54,14 @@ impl Problem {
         self
     }
 
-    /// The broker has not started, or does no longer run.
+    /// The process has not started, or does no longer run.
     pub(super) fn not_running() -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "the broker is starting; ask again when /health/ready says ready")
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "the process is starting; ask again when /health/ready says ready")
+    }
+
+    /// It is about a broker, and this process has none.
+    pub(super) fn no_broker() -> Self {
+        Self::not_found("this process is a bridge and has no broker in it; ask the admin endpoint of the broker")
     }
 
     pub(super) fn not_found(detail: impl Into<String>) -> Self {

@@ -7,10 +7,13 @@ use config::{EffectiveValue, SecretText};
 use identity::CertificateStatus;
 
 use super::Health;
+use super::cluster::ClusterSource;
 use super::figures::BrokerFigures;
+use super::part::Part;
 use super::view::BrokerView;
-use crate::audit::Recorder;
+use crate::audit::{AuditCounted, Recorder};
 use crate::configuration::Configuration;
+use crate::dataflows::DataflowsView;
 use crate::self_check::SelfCheckResults;
 
 /// What the endpoint is started with; clones share everything but the token.
@@ -28,24 +31,38 @@ pub(crate) struct AdminSettings {
 /// Asks for something; runs on the admin thread and must not block.
 pub(crate) type Ask<T> = Box<dyn Fn() -> T + Send + Sync>;
 
-/// The running broker as the endpoint sees it.
+/// What runs in this process, as the endpoint sees it.
 pub(crate) struct AdminSource {
+    /// The broker; `None` where this process is a bridge and nothing else.
+    pub(crate) broker: Option<BrokerSource>,
+    /// Its place among other processes; `None` where it is alone.
+    pub(crate) cluster: Option<ClusterSource>,
+    /// What crosses between brokers.
+    pub(crate) dataflows: DataflowsView,
+    /// Takes down what is done, and refused, here.
+    pub(crate) audit: Recorder,
+    /// What became of what was taken down, here and elsewhere.
+    pub(crate) audited: Ask<AuditCounted>,
+    /// Effective values with their origin; no secrets.
+    pub(crate) effective: Ask<Vec<EffectiveValue>>,
+}
+
+/// The running broker as the endpoint sees it.
+pub(crate) struct BrokerSource {
+    /// What of it is here.
+    pub(crate) part: Part,
     /// Clients, sessions, subscriptions, retained messages.
     pub(crate) view: Box<dyn BrokerView>,
     /// The figures behind the metrics.
     pub(crate) figures: Ask<BrokerFigures>,
     pub(crate) self_check: SelfCheckResults,
-    /// Takes down what is done, and refused, here.
-    pub(crate) audit: Recorder,
     /// The listeners that are open now.
     pub(crate) listeners: Ask<Vec<ListenerStatus>>,
     /// The certificates that listeners show now.
     pub(crate) certificates: Ask<Vec<CertificateStatus>>,
-    /// Effective values with their origin; no secrets.
-    pub(crate) effective: Ask<Vec<EffectiveValue>>,
 }
 
-/// A place for the [`AdminSource`], empty until the broker runs. Clones share it.
+/// A place for the [`AdminSource`], empty until the process runs. Clones share it.
 #[derive(Clone, Default)]
 pub(crate) struct SourceSlot(Arc<OnceLock<AdminSource>>);
 
@@ -53,10 +70,10 @@ impl SourceSlot {
     /// Has everything answered from `source` from now on. The first one stays.
     pub(crate) fn provide(&self, source: AdminSource) {
         let first = self.0.set(source).is_ok();
-        debug_assert!(first, "the broker is provided once");
+        debug_assert!(first, "what runs is provided once");
     }
 
-    /// `None` before the broker runs.
+    /// `None` before the process runs.
     pub(super) fn source(&self) -> Option<&AdminSource> {
         self.0.get()
     }

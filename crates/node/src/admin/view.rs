@@ -25,8 +25,8 @@ pub(crate) trait BrokerView: Send + Sync {
     fn retained_message<'a>(&'a self, topic: &'a str, limit: PayloadLimit) -> Answer<'a, Option<RetainedMessage>>;
     fn delete_retained<'a>(&'a self, topic: &'a str) -> Answer<'a, Found>;
     /// The newest `limit` traces, newest first.
-    fn traces(&self, limit: usize) -> Vec<TraceSummary>;
-    fn trace(&self, id: &str) -> Option<Trace>;
+    fn traces(&self, limit: usize) -> Result<Vec<TraceSummary>, ViewError>;
+    fn trace(&self, id: &str) -> Result<Option<Trace>, ViewError>;
 }
 
 /// An answer under way; it comes within the broker's own deadline.
@@ -53,4 +53,10 @@ pub(crate) enum ViewError {
     Cursor,
     #[error("a stored message cannot be read: {0}")]
     Unreadable(String),
+    /// Of another process of the cluster.
+    #[error("{0}; with scope=process only what this process leads is listed")]
+    Unreached(String),
+    /// Where to ask.
+    #[error("{0}")]
+    Elsewhere(String),
 }

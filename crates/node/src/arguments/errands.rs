@@ -6,6 +6,10 @@ use clap::{Args, Subcommand};
 
 use super::BrokerFlags;
 use super::access::{Authz, Passwd};
+use super::bridge::{BridgeFlags, DataflowErrands};
+use super::certs::Certs;
+use super::cluster::{BackendFlags, FrontendFlags};
+use super::dev_cluster::DevClusterFlags;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Errand {
@@ -36,6 +40,30 @@ pub(crate) enum Errand {
     Passwd(Passwd),
     /// Explains what clients may do
     Authz(Authz),
+    /// Serves clients as one of several processes, with the broker's state in others, `causeway backend`
+    ///
+    /// Takes the listeners, limits and resources of the broker. Clients may connect to any frontend: a session goes on at
+    /// another one. Dataflows run beside it, in `causeway bridge`.
+    Frontend(Box<FrontendFlags>),
+    /// Holds a part of the broker's state, for processes that serve clients, `causeway frontend`
+    ///
+    /// Sessions, subscriptions, queued and retained messages are in its data directory. Partition p is on backend p modulo
+    /// their number, and its further copies are on those that follow.
+    Backend(Box<BackendFlags>),
+    /// Looks after the certificates by which the processes of a cluster know each other
+    Certs(Certs),
+    /// Starts a cluster to try out: frontends and backends as processes of their own on this machine, on loopback
+    ///
+    /// Certificates are made, addresses and commands to try are printed, and a process that ends is started again. Ctrl-C
+    /// ends them all, frontends first; sessions, queued and retained messages are there at the next start.
+    DevCluster(Box<DevClusterFlags>),
+    /// Runs dataflows in a process of its own, without a broker
+    ///
+    /// The broker of the installation is reached over the network as its endpoint says. Start the broker with
+    /// --no-dataflows then, or messages cross twice.
+    Bridge(Box<BridgeFlags>),
+    /// Tells how dataflows are doing, and tries their endpoints
+    Dataflow(DataflowErrands),
     /// Makes a data directory with a corrupt log usable again: keeps what precedes the damage, moves the rest aside
     ///
     /// The broker must not be running. What was acknowledged after the damage is lost; a copy of the data directory, if

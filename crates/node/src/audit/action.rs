@@ -20,6 +20,14 @@ pub(crate) enum Action {
     ClientDisconnected { by: Asker, client_id: String },
     /// A retained message was deleted.
     RetainedDeleted { by: Asker, topic: String },
+    /// The internal certificate of this process is renewed now.
+    InternalCertificateRotated { by: Asker },
+    /// A successor of the internal authority was announced.
+    InternalAuthorityRotated { by: Asker },
+    /// Somebody got a token for a process of that role.
+    JoinTokenMade { by: Asker, role: &'static str },
+    /// A process has no standing in the cluster any more.
+    InternalMemberRemoved { by: Asker, role: &'static str, name: String },
     /// A request to the admin endpoint was refused, because of who asked: method and path.
     RequestRefused { by: Asker, request: String, why: &'static str },
 }

@@ -39,6 +39,11 @@ struct Line<'a> {
     /// Who asked for an action.
     #[serde(skip_serializing_if = "Option::is_none")]
     by: Option<String>,
+    /// For what process a token is, or which was removed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     request: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -122,6 +127,12 @@ fn did(action: &Action) -> Line<'_> {
         }
         Action::RetainedDeleted { by, topic } => {
             Line { topic: Some(cut(topic.clone(), LONGEST_TEXT)), ..asked("retainedDeleted", by) }
+        }
+        Action::InternalCertificateRotated { by } => asked("internalCertificateRotated", by),
+        Action::InternalAuthorityRotated { by } => asked("internalAuthorityRotated", by),
+        Action::JoinTokenMade { by, role } => Line { role: Some(role), ..asked("joinTokenMade", by) },
+        Action::InternalMemberRemoved { by, role, name } => {
+            Line { role: Some(role), name: Some(name), ..asked("internalMemberRemoved", by) }
         }
         Action::RequestRefused { by, request, why } => {
             Line { request: Some(request), why: Some(why), ..asked("requestRefused", by) }

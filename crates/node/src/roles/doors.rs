@@ -49,6 +49,17 @@ enum Opening {
     Taken(String),
 }
 
+/// Opens the admin endpoint at its socket, if the plan has one: before the doors, so that it tells what they wait for.
+///
+/// # Errors
+/// The system gives no thread or no file descriptor.
+pub(super) fn open_admin(seat: &mut AdminSeat, sockets: &Sockets, plan: &Plan) -> io::Result<()> {
+    match (&plan.admin, sockets.get(ADMIN)) {
+        (Some(admin), Some(socket)) => seat.open(socket.listener()?, admin.token.clone()),
+        _ => Ok(()),
+    }
+}
+
 impl Doors {
     /// The listeners of `plan` on their sockets, with guards, and with certificates published.
     ///
@@ -99,17 +110,6 @@ impl Doors {
                 tls: tls.map(|tls| -> frontend::TlsSource { Arc::new(move |hello| tls.configuration(hello)) }),
             },
         })
-    }
-
-    /// Opens the admin endpoint at its socket, if the plan has one.
-    ///
-    /// # Errors
-    /// The system gives no thread or no file descriptor.
-    pub(super) fn open_admin(&mut self, plan: &Plan) -> io::Result<()> {
-        match (&plan.admin, self.sockets.get(ADMIN)) {
-            (Some(admin), Some(socket)) => self.admin.open(socket.listener()?, admin.token.clone()),
-            _ => Ok(()),
-        }
     }
 
     /// Makes everything ready that `change` from `old` to `new` needs. Of what is open, only listeners that stand in the way of
@@ -256,7 +256,7 @@ impl Doors {
     fn open(&mut self, broker: &Broker, plan: &Plan, name: &str) -> Result<(), Problem> {
         let opened = match plan.listeners.iter().find(|listener| listener.name == name) {
             Some(listener) => self.frontend_listener(listener).and_then(|listener| broker.listen(listener)),
-            None => self.open_admin(plan),
+            None => open_admin(&mut self.admin, &self.sockets, plan),
         };
         opened.map_err(|error| {
             self.sockets.remove(name);

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use config::{Change, Host, Plan, Problem};
 
-use super::running::Running;
+use super::follower::Follower;
 use crate::audit::{Action, Asker};
 use crate::configuration::{Configuration, Told};
 use crate::reading::{Reading, Refused};
@@ -51,7 +51,7 @@ impl Reload {
     }
 
     /// Reads and applies at once, because somebody asked for it.
-    pub(super) fn now(&mut self, running: &mut Running) {
+    pub(super) fn now(&mut self, running: &mut impl Follower) {
         systemd::reloading();
         if self.reading.sources.is_empty() {
             tracing::warn!("nothing to read again: there is neither --resources nor --broker-config-file");
@@ -62,7 +62,7 @@ impl Reload {
     }
 
     /// Looks for a change on disk that has settled, and for a change that is to be tried again.
-    pub(super) fn look(&mut self, running: &mut Running) {
+    pub(super) fn look(&mut self, running: &mut impl Follower) {
         if self.reading.sources.is_empty() {
             return;
         }
@@ -77,7 +77,7 @@ impl Reload {
         }
     }
 
-    fn read(&mut self, running: &mut Running, occasion: Occasion) {
+    fn read(&mut self, running: &mut impl Follower, occasion: Occasion) {
         let (signature, plan) = self.reading.plan(&self.host);
         self.watch.take(signature);
         self.retry_at = None;
@@ -87,8 +87,8 @@ impl Reload {
         }
     }
 
-    fn apply(&mut self, plan: Plan, running: &mut Running, occasion: Occasion) {
-        let change = Change::between(running.plan(), &plan);
+    fn apply(&mut self, plan: Plan, running: &mut impl Follower, occasion: Occasion) {
+        let change = running.change_to(&plan);
         let waiting: Vec<String> = change.waits_for_restart.iter().map(ToString::to_string).collect();
         if self.configuration.report().restart_pending != waiting {
             waiting.iter().for_each(|waiting| tracing::warn!(waiting, "applies at the next start"));
@@ -113,7 +113,7 @@ impl Reload {
                     settings = ?change.settings,
                     "the changed configuration is applied"
                 );
-                running.audit.record(Action::ConfigurationApplied { by: occasion.asker(), changes: words(&change) });
+                running.record(Action::ConfigurationApplied { by: occasion.asker(), changes: words(&change) });
             }
             Err(problems) => {
                 self.retry_at = Some(Instant::now() + RETRY_AFTER);
@@ -122,7 +122,7 @@ impl Reload {
         }
     }
 
-    fn reject(&self, problems: Vec<Problem>, running: &Running, occasion: Occasion) {
+    fn reject(&self, problems: Vec<Problem>, running: &impl Follower, occasion: Occasion) {
         let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
         let told = match occasion {
             Occasion::Asked => {
@@ -135,7 +135,7 @@ impl Reload {
             for problem in &problems {
                 tracing::error!(problem, "the changed configuration is refused, the one before stays in effect");
             }
-            running.audit.record(Action::ConfigurationRefused { by: occasion.asker(), problems });
+            running.record(Action::ConfigurationRefused { by: occasion.asker(), problems });
         }
     }
 }

@@ -14,14 +14,16 @@ use identity::{Authority, Certificates};
 use partition::SlotTable;
 
 use super::admin_seat::AdminSeat;
-use super::broker::{Broker, Drained, Parts};
-use super::doors::Doors;
+use super::broker::{Broker, Drained, Parts, Place};
+use super::doors::{self, Doors};
+use super::follower::Follower;
 use super::gate_seat::GateSeat;
 use super::running::Running;
 use super::shown::Shown;
 use crate::admin::AdminSettings;
 use crate::audit::Audit;
 use crate::data_dir::DataDir;
+use crate::dataflows::{Dataflows, LocalBroker, Share};
 use crate::logging::Logging;
 use crate::self_check::{SelfCheck, SelfCheckResults, Surroundings};
 use crate::sockets::{Socket, Wanted};
@@ -52,25 +54,29 @@ fn start(plan: Plan) -> Running {
     let data_dir = DataDir::open(&plan.data_dir).unwrap();
     let sockets = Socket::bind_all(&Wanted::of(&plan)).unwrap();
     let authority = Authority::open(&data_dir.tls(), SystemTime::now()).unwrap();
-    let seat = AdminSeat::new(AdminSettings::default());
+    let mut seat = AdminSeat::new(AdminSettings::default());
+    doors::open_admin(&mut seat, &sockets, &plan).unwrap();
     let counters = Arc::<Counters>::default();
     let certificates = Certificates::start(authority).unwrap();
-    let mut doors = Doors::new(&plan, sockets, certificates, seat, Arc::clone(&counters)).unwrap();
-    doors.open_admin(&plan).unwrap();
+    let doors = Doors::new(&plan, sockets, certificates, seat, Arc::clone(&counters)).unwrap();
     let listeners = plan.listeners.iter().map(|listener| doors.frontend_listener(listener).unwrap()).collect();
     let state_dir = data_dir.partitions();
     let gate = GateSeat::start(&plan, &counters).unwrap();
     let audit = Audit::open(&data_dir.audit(), plan.audit).unwrap();
-    let (state_dir, denials) = (&*state_dir, audit.sink());
-    let parts = Parts { plan: &plan, state_dir, listeners, spans: None, gate: gate.gate(), denials };
+    let (partitions, denials) = (Place::Here(&state_dir), audit.sink());
+    let parts = Parts { plan: &plan, partitions, listeners, spans: None, gate: gate.gate(), denials };
     let broker = Broker::start(parts).unwrap();
     let traces = Collector::default();
     let slots = SlotTable::even(plan.partitions.get());
-    let surroundings = Surroundings { door: broker.door(), slots, traces: traces.clone() };
+    let surroundings = Surroundings { door: broker.door(), slots, traces: traces.clone(), ordinal: None };
     let self_check = SelfCheck::start(None, None, surroundings, SelfCheckResults::default()).unwrap();
     let logging = Logging::start(plan.log_level);
     let shown = Shown::default();
-    let running = Running { plan, broker, doors, gate, audit, logging, traces, self_check, shown, data_dir };
+    let local = LocalBroker::inside(broker.client_door(), doors.certificates.ca_pem());
+    let dataflows = Dataflows::new("0123456789abcdef".to_owned(), local, Share::All);
+    let cluster = None;
+    let running =
+        Running { plan, broker, dataflows, doors, gate, audit, logging, traces, self_check, shown, data_dir, cluster };
     running.announce().unwrap();
     running
 }

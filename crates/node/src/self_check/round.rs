@@ -21,6 +21,8 @@ pub(crate) struct Surroundings {
     pub(crate) door: Door,
     pub(crate) slots: SlotTable,
     pub(crate) traces: Collector,
+    /// Which frontend of a cluster this is; `None` where there is one.
+    pub(crate) ordinal: Option<u16>,
 }
 
 /// Whether a round is traced.
@@ -60,8 +62,8 @@ struct Path<'a> {
 
 impl Rounds {
     pub(super) fn new(surroundings: Surroundings) -> Self {
-        let Surroundings { door, slots, traces } = surroundings;
-        Self { routes: routes(door.workers(), &slots), door, all: slots.all(), traces, number: 0 }
+        let Surroundings { door, slots, traces, ordinal } = surroundings;
+        Self { routes: routes(door.workers(), &slots, ordinal), door, all: slots.all(), traces, number: 0 }
     }
 
     /// Makes one round: all routes at once, so that those that fail take no longer than one. An operation that could not be

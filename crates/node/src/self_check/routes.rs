@@ -20,18 +20,19 @@ pub(super) struct Route {
     pub(super) wildcard: String,
 }
 
-/// All routes, worker by worker.
-pub(super) fn routes(workers: u16, slots: &SlotTable) -> Vec<Route> {
+/// All routes, worker by worker. In a cluster, each frontend by its own number has names of its own: they are checked at a time.
+pub(super) fn routes(workers: u16, slots: &SlotTable, ordinal: Option<u16>) -> Vec<Route> {
     let pairs = (0..workers).flat_map(|frontend| (0..slots.partitions()).map(move |chain| (frontend, chain)));
-    pairs.map(|(frontend, chain)| route(frontend, chain, slots)).collect()
+    pairs.map(|(frontend, chain)| route(frontend, chain, slots, ordinal)).collect()
 }
 
-fn route(frontend: u16, chain: u16, slots: &SlotTable) -> Route {
+fn route(frontend: u16, chain: u16, slots: &SlotTable, ordinal: Option<u16>) -> Route {
+    let worker = ordinal.map_or_else(|| frontend.to_string(), |ordinal| format!("{ordinal}.{frontend}"));
     let home = PartitionId(chain);
     let client_id =
-        first(|n| format!("causeway-selftest-{frontend}-{chain}-{n}"), |id| slots.partition_of_client(id) == home);
-    let topic = first(|n| format!("{ROOT}/{frontend}/{chain}/{n}"), |topic| slots.partition_of_topic(topic) == home);
-    Route { frontend, chain, client_id, topic, wildcard: format!("{ROOT}/{frontend}/{chain}/wildcard/+") }
+        first(|n| format!("causeway-selftest-{worker}-{chain}-{n}"), |id| slots.partition_of_client(id) == home);
+    let topic = first(|n| format!("{ROOT}/{worker}/{chain}/{n}"), |topic| slots.partition_of_topic(topic) == home);
+    Route { frontend, chain, client_id, topic, wildcard: format!("{ROOT}/{worker}/{chain}/wildcard/+") }
 }
 
 /// The first name by number that leads where it should: each partition has its share of all names.
@@ -57,7 +58,7 @@ mod tests {
     fn every_worker_has_a_way_to_every_partition() {
         for (workers, partitions) in [(1, 1), (2, 3), (16, 16)] {
             let slots = SlotTable::even(partitions);
-            let routes = routes(workers, &slots);
+            let routes = routes(workers, &slots, None);
             assert_eq!(routes.len(), usize::from(workers) * usize::from(partitions));
             for route in routes {
                 assert_eq!(slots.partition_of_client(&route.client_id), PartitionId(route.chain), "{route:?}");
@@ -65,5 +66,13 @@ mod tests {
                 assert_eq!(slots.homes_of_filter(&route.wildcard), slots.all(), "{route:?}");
             }
         }
+    }
+
+    #[test]
+    fn frontends_do_not_take_each_other_for_themselves() {
+        let slots = SlotTable::even(2);
+        let named = |ordinal| routes(1, &slots, Some(ordinal)).into_iter().map(|route| (route.client_id, route.topic));
+        let (one, other): (Vec<_>, Vec<_>) = (named(0).collect(), named(1).collect());
+        assert!(one.iter().zip(&other).all(|(one, other)| one.0 != other.0 && one.1 != other.1), "{one:?} {other:?}");
     }
 }

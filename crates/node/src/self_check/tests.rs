@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth::authentication::{Counters, Gate, GateSettings, GateThread};
-use backend::{Backend, Durability};
-use frontend::{Frontend, Limits, PartitionLink, SysSettings};
+use backend::{Backend, Durability, Hosting};
+use bytes::Bytes;
+use frontend::{ClientQuery, Frontend, Limits, NearPartitions, PartitionLink, Partitions, SysSettings};
 use link::mailbox;
 use partition::SlotTable;
 
+use super::probe::Probe;
 use super::report::{Operation, RouteResult};
 use super::round::{Rounds, Surroundings, Tracing};
 use super::tally::Tally;
@@ -37,7 +39,7 @@ impl Broker {
             dir: dir.path().to_owned(),
             partitions: PARTITIONS,
             durability: Durability::Async,
-            workers,
+            hosting: Hosting::Near { workers },
             inbox_bytes: 1 << 20,
         });
         let backend = backend.unwrap();
@@ -58,19 +60,22 @@ impl Broker {
                 queue_length: 0,
             },
             back_pressure_bytes: 1 << 20,
-            sys: SysSettings { interval: None, version: String::new(), partitions: Box::new(backend.counters()) },
+            sys: SysSettings { interval: None, version: String::new() },
             spans,
             gate,
             denials: None,
-            answers,
-            partitions: backend.links().map(|(inbox, routes)| PartitionLink { inbox, routes }).collect(),
+            partitions: Partitions::Near(NearPartitions {
+                links: backend.links().map(|(inbox, routes)| PartitionLink { inbox, routes }).collect(),
+                answers,
+                counters: Box::new(backend.counters()),
+            }),
         });
         Self { frontend: frontend.unwrap(), backend, traces, _gate: gate_thread, _dir: dir }
     }
 
     fn rounds(&self) -> Rounds {
         let slots = SlotTable::even(PARTITIONS);
-        Rounds::new(Surroundings { door: self.frontend.door(), slots, traces: self.traces.clone() })
+        Rounds::new(Surroundings { door: self.frontend.door(), slots, traces: self.traces.clone(), ordinal: None })
     }
 
     fn stop(self) {
@@ -122,4 +127,38 @@ fn a_broker_that_does_not_answer_fails_the_first_operation_along_every_route() {
     let results = make(&mut rounds, PATIENCE, Tracing::Off);
     assert_eq!((results.len(), count(&results, Operation::Connect)), (ROUTES, ROUTES));
     assert_eq!(Tally::default().add(results).failures, ["Failed Operation CONNECT (6/6)"]);
+}
+
+/// What comes in from somebody else's broker is not to pass for the broker's own.
+#[test]
+fn clients_in_this_process_are_clients_and_publish_no_self_checks() {
+    let broker = Broker::start();
+    let clients = || broker.frontend.totals()().totals.clients;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        let connect = |door: frontend::Door, id: &'static str| Probe::connect(door.connect(1), id, None, PATIENCE);
+        let mut own = connect(broker.frontend.door(), "own").await.unwrap();
+        assert_eq!(clients(), 0);
+        let mut client = connect(broker.frontend.client_door(), "client").await.unwrap();
+        assert_eq!(clients(), 1);
+        own.publish("azedge/dmqtt/selftest/x", Bytes::new(), None).await.unwrap();
+        for (topic, is_refused) in [("azedge/dmqtt/selftest/x", true), ("$SYS/x", true), ("plant/x", false)] {
+            let published = client.publish(topic, Bytes::new(), None).await;
+            let refused = published.as_ref().is_err_and(|error| error.to_string().contains("NotAuthorized"));
+            assert_eq!((refused, published.is_ok()), (is_refused, !is_refused), "{topic}: {published:?}");
+        }
+        let query = |listener: Option<&str>| ClientQuery {
+            limit: 10,
+            listener: listener.map(str::to_owned),
+            ..ClientQuery::default()
+        };
+        let view = broker.frontend.view();
+        for (listener, expected) in [(None, &["client"][..]), (Some("internal"), &["client", "own"])] {
+            let found = view.clients(query(listener)).await.unwrap();
+            let ids: Vec<&str> = found.items.iter().map(|client| client.client_id.as_str()).collect();
+            assert_eq!(ids, expected);
+            assert!(found.items.iter().all(|client| client.peer.is_none()));
+        }
+    });
+    broker.stop();
 }

@@ -14,6 +14,9 @@ const BACKLOG: i32 = 4096;
 /// The admin endpoint's name among the listeners.
 pub(crate) const ADMIN: &str = "admin";
 
+/// The name, among the listeners, of the port where a backend accepts links.
+pub(crate) const INTERNAL: &str = "internal";
+
 /// An address to listen on, and for whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Wanted {
@@ -114,6 +117,7 @@ impl BindError {
 fn remedy(name: &str) -> String {
     match name.split_once('/') {
         Some((listener, _)) => format!("choose another port in BrokerListener {listener}"),
+        None if name == INTERNAL => "choose another with --internal ADDR:PORT, and name it in --backends".to_owned(),
         None => format!("choose another with --{name} ADDR:PORT (port 0 takes any free one), or --{name} off"),
     }
 }
@@ -135,12 +139,14 @@ impl fmt::Display for BindErrors {
     }
 }
 
-/// A listening socket. Without SO_REUSEPORT: a second process must find the port taken.
+/// A listening socket, whose connections begin with its TCP_NODELAY: one system call for each less than to set it there. Without
+/// SO_REUSEPORT: a second process must find the port taken.
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = RawSocket::new(Domain::for_address(address), Type::STREAM, None)?;
     // A restart must not wait for connections of the process before it to leave TIME_WAIT.
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
+    socket.set_tcp_nodelay(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
@@ -148,7 +154,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
+    use std::net::{SocketAddr, TcpStream};
 
     use super::{Socket, Wanted};
 
@@ -175,6 +181,15 @@ mod tests {
                 "listener default/1883 {address}: another program uses the port; choose another port in BrokerListener default"
             )
         );
+    }
+
+    #[test]
+    fn connections_begin_without_delays_of_small_packets() {
+        let sockets = Socket::bind_all(&wanted("mqtt", ([127, 0, 0, 1], 0).into())).unwrap();
+        let listener = sockets["mqtt"].listener().unwrap();
+        listener.set_nonblocking(false).unwrap();
+        let _client = TcpStream::connect(sockets["mqtt"].address).unwrap();
+        assert!(listener.accept().unwrap().0.nodelay().unwrap());
     }
 
     #[test]

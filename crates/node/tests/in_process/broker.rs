@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use auth::Policy;
 use auth::authentication::{Counters, Gate, GateSettings, GateThread, Methods};
-use backend::{Backend, Durability};
-use frontend::{Framing, Frontend, Limits, Listener, PartitionLink, Protocol, Settings, SysSettings};
+use backend::{Backend, Durability, Hosting};
+use frontend::{
+    Framing, Frontend, Limits, Listener, NearPartitions, PartitionLink, Partitions, Protocol, Settings, SysSettings,
+};
 use link::mailbox;
 
 pub struct Broker {
@@ -28,7 +30,7 @@ impl Broker {
             dir: dir.path().to_owned(),
             partitions: 2,
             durability: Durability::Async,
-            workers: vec![sender],
+            hosting: Hosting::Near { workers: vec![sender] },
             inbox_bytes: 16 << 20,
         });
         let backend = backend.expect("a backend");
@@ -53,12 +55,15 @@ impl Broker {
                 queue_length: 0,
             },
             back_pressure_bytes: 48 << 20,
-            sys: SysSettings { interval: None, version: String::new(), partitions: Box::new(backend.counters()) },
+            sys: SysSettings { interval: None, version: String::new() },
             spans: None,
             gate,
             denials: None,
-            answers: vec![answers],
-            partitions: backend.links().map(|(inbox, routes)| PartitionLink { inbox, routes }).collect(),
+            partitions: Partitions::Near(NearPartitions {
+                links: backend.links().map(|(inbox, routes)| PartitionLink { inbox, routes }).collect(),
+                answers: vec![answers],
+                counters: Box::new(backend.counters()),
+            }),
         });
         Self { address, running: Some((frontend.expect("a frontend"), backend)), _gate: gate_thread, _dir: dir }
     }

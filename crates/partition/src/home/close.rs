@@ -6,16 +6,17 @@ use crate::address::Timestamp;
 use crate::command::Close;
 use crate::effects::Effects;
 use crate::moment::Moment;
+use crate::sabotage::{Guard, is_broken};
 
 use super::{Home, LocalTask, Session};
 
 impl Home {
     pub(crate) fn close(&mut self, command: &Close<'_>, at: Moment, out: &mut Effects) {
-        let is_current = |session: &Session| session.epoch == command.epoch && session.owner.is_some();
-        if !self.sessions.get(command.client_id).is_some_and(is_current) {
-            return;
-        }
+        let is_own = |epoch| epoch == command.epoch || is_broken(Guard::CloseEpoch);
         let Some((client_id, mut session)) = self.take(command.client_id) else { return };
+        if !is_own(session.epoch) || session.owner.is_none() {
+            return self.put(client_id, session);
+        }
         if let Some(expiry) = command.session_expiry {
             session.expiry = expiry;
         }

@@ -8,6 +8,7 @@ use crate::command::{Open, SessionKind};
 use crate::effect::{Opened, Reply};
 use crate::effects::Effects;
 use crate::moment::Moment;
+use crate::sabotage::{Guard, is_broken};
 
 use super::waiting::Reported;
 use super::{Home, Session, StoredWill};
@@ -18,7 +19,7 @@ impl Home {
         let previous = self.take(command.client_id);
         let client_id = previous.as_ref().map_or_else(|| command.client_id.into(), |(id, _)| Arc::clone(id));
         let superseded = previous.map(|(_, previous)| {
-            if let Some(owner) = previous.owner {
+            if let Some(owner) = previous.owner.filter(|_| !is_broken(Guard::TakeOver)) {
                 // MQTT-3.1.4-3
                 out.reply(owner, Reply::Kick { epoch: previous.epoch });
             }

@@ -39,7 +39,11 @@ impl Home {
         home.expired = r.counter()?;
         for _ in 0..r.varint()? {
             let client_id: Arc<str> = r.text()?.into();
-            home.put(client_id, Session::read(r)?);
+            let session = Session::read(r)?;
+            if home.sessions.contains_key(&client_id) {
+                return Err(DecodeError::Inconsistent("two sessions of one client id"));
+            }
+            home.put(client_id, session);
         }
         home.outbox.next = r.counter()?;
         for _ in 0..r.varint()? {

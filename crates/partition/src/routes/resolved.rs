@@ -8,11 +8,14 @@ use crate::address::{Owner, SessionSlot};
 use crate::command::{SessionKind, SubscriptionOptions};
 use crate::effect::SubscriptionIds;
 
-/// Everybody who gets a message to one topic. Reused: `Routes::resolve` replaces the contents.
+/// Everybody who gets a message to one topic, for as long as [`Routes::vouches_for`](super::Routes::vouches_for) it. Reused:
+/// `Routes::resolve` replaces the contents.
 #[derive(Clone, Debug, Default)]
 pub struct Resolved {
-    /// Valid while [`Routes::epoch_of`](super::Routes::epoch_of) the topic says the same.
-    pub epoch: u64,
+    /// Of `bucket` when it was found.
+    pub(super) epoch: u64,
+    /// Where changes that may concern it are counted.
+    pub(super) bucket: u8,
     /// Ascending by session slot; each session once, shared subscriptions apart.
     pub targets: Vec<Target>,
     /// One member of each gets the message.

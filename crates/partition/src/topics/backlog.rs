@@ -105,6 +105,7 @@ impl Backlog {
 
     /// Begins an attachment.
     pub(crate) fn attach(&mut self, line: Line, at: Moment, store: &mut Store, out: &mut Effects) {
+        crate::sabotage::renumber();
         self.cursor = self.queue.head();
         self.in_flight = 0;
         self.in_flight_bytes = 0;

@@ -4,7 +4,7 @@ use mqtt::QoS;
 
 use crate::address::{BodyRef, Epoch};
 use crate::command::{Origin, Publish, Scope, SessionKind};
-use crate::effect::{Direct, Reply};
+use crate::effect::{self, Direct, Reply};
 use crate::effects::Effects;
 use crate::message::Message;
 use crate::moment::Moment;
@@ -55,19 +55,19 @@ impl Topics {
         out: &mut Effects,
     ) -> bool {
         if command.message.retain {
-            self.retain(&command.message, body);
+            self.retain(publisher, &command.message, body);
         }
         let sharing = Sharing::Others;
         self.route(publisher, Passing { message: &command.message, body, sharing, scope: command.scope, at }, out)
     }
 
     /// An empty payload removes the topic's message (MQTT-3.3.1-6) and is not kept itself (MQTT-3.3.1-7).
-    fn retain(&mut self, message: &Message<'_>, body: BodyRef) {
+    fn retain(&mut self, publisher: &str, message: &Message<'_>, body: BodyRef) {
         let old = if message.payload.is_empty() {
             self.retained.remove(message.topic)
         } else {
             self.store.live.add(body.index);
-            self.retained.set(message.topic, Kept::of(message, body))
+            self.retained.set(message.topic, Kept::of(message, publisher, body))
         };
         if let Some(old) = old {
             self.store.live.remove(old.body.index);
@@ -171,6 +171,10 @@ fn deliver(
     if !queued && passing.scope == Scope::Queues {
         return;
     }
+    // A queue that there was not when the publish was taken: its SUBSCRIBE has not been answered.
+    if queued && !passing.at.is_logged() {
+        return;
+    }
     let Some(session) = sessions.get_mut(target.session) else { return };
     // MQTT-3.3.1-12, MQTT-3.3.1-13
     let retain = message.retain && grant.retain_as_published;
@@ -183,6 +187,10 @@ fn deliver(
         }
         _ => {
             if let Some(owner) = line.owner {
+                if out.is_apart() && grant.subscription_ids.is_empty() {
+                    let BodyRef { offset, len, .. } = passing.body;
+                    return out.pass(effect::Passing { to: owner, qos, retain, body: (offset, len) });
+                }
                 let subscription_ids = grant.subscription_ids.clone();
                 let direct = Direct { qos, retain, subscription_ids, share: None, body: passing.body };
                 out.reply(owner, Reply::Direct(direct));
@@ -202,6 +210,9 @@ fn deliver_shared(
 ) {
     let (message, grant) = (passing.message, &member.grant);
     let Some(session) = sessions.get_mut(member.session) else { return };
+    if is_queued(member, message.qos) && !passing.at.is_logged() {
+        return;
+    }
     let qos = grant.qos.min(message.qos);
     let retain = message.retain && grant.retain_as_published;
     let line = session.line(member.session);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mqtt::QoS;
 
-use crate::address::{Epoch, Owner, SessionSlot, Tag};
+use crate::address::{Epoch, Owner, SessionSlot, Tag, Timestamp};
 use crate::command::{Command, ReadRetained, SubscriptionOptions};
 use crate::effect::{Direct, Reply, SubscriptionIds};
 use crate::effects::Effects;
@@ -12,7 +12,7 @@ use crate::moment::Moment;
 
 use super::Topics;
 use super::queue::{QueueEntry, Sharing};
-use super::retained::{Kept, Registration};
+use super::retained::{Kept, Publisher, Registration, Retained, Slice};
 
 /// A read of retained messages for one subscription.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +36,12 @@ pub(super) struct Walk {
 }
 
 impl<'a> Read<'a> {
+    fn step(&self, retained: &Retained, now: Timestamp) -> Slice {
+        // MQTT-3.8.3-3
+        let not_by = self.options.no_local.then(|| Publisher::of(self.client_id));
+        retained.read(self.filter, self.after, not_by, self.registered, now)
+    }
+
     fn on_from(&self, after: &'a str, reader: Option<(Owner, Tag)>) -> Command<'a> {
         Command::ReadRetained(ReadRetained {
             client_id: self.client_id,
@@ -86,7 +92,7 @@ impl Topics {
 
     /// One step for a transient session; its frontend asks for the next when it has room.
     pub(super) fn read_for(&self, owner: Owner, tag: Tag, read: Read<'_>, at: Moment, out: &mut Effects) {
-        let slice = self.retained.read(read.filter, read.after, read.registered, at.now);
+        let slice = read.step(&self.retained, at.now);
         if read.after.is_none() && slice.messages.is_empty() && slice.more.is_none() {
             return;
         }
@@ -97,7 +103,7 @@ impl Topics {
 
     /// One step for a persistent session; the next is asked for by an effect.
     pub(super) fn read_into_queue(&mut self, slot: SessionSlot, read: Read<'_>, at: Moment, out: &mut Effects) {
-        let slice = self.retained.read(read.filter, read.after, read.registered, at.now);
+        let slice = read.step(&self.retained, at.now);
         let Some(session) = self.sessions.get_mut(slot) else { return };
         let line = session.line(slot);
         for kept in &slice.messages {

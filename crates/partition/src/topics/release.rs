@@ -4,6 +4,7 @@ use crate::command::{ExactlyOnce, Release, SessionKind};
 use crate::effect::Reply;
 use crate::effects::Effects;
 use crate::moment::Moment;
+use crate::sabotage::{Guard, is_broken};
 
 use super::{Admission, Topics};
 
@@ -43,7 +44,8 @@ impl Topics {
         };
         let Some(session) = self.sessions.get_mut(slot) else { return Arrival::First };
         match session.incoming.binary_search(&once.packet_id) {
-            Ok(_) => Arrival::Repeat,
+            Ok(_) if !is_broken(Guard::ExactlyOnce) => Arrival::Repeat,
+            Ok(_) => Arrival::First,
             Err(at) => {
                 session.incoming.insert(at, once.packet_id);
                 Arrival::First

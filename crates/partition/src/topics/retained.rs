@@ -1,10 +1,12 @@
 //! Retained messages, in the order of their topics.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU64;
 use std::ops::Bound;
 use std::sync::Arc;
 
 use mqtt::QoS;
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::address::{BodyRef, Timestamp};
 use crate::message::Message;
@@ -26,14 +28,27 @@ pub(crate) struct Kept {
     /// Bytes of its payload.
     pub(crate) payload: u32,
     pub(crate) expires: Option<Timestamp>,
+    /// Not known of what was set before it was kept.
+    pub(crate) publisher: Option<Publisher>,
 }
 
-const _: () = assert!(size_of::<Kept>() == 40);
+const _: () = assert!(size_of::<Kept>() == 48);
+
+/// Stands for a client id among millions of messages that each have one: 64 bits of its hash. Two that look alike cost
+/// one, if it asks for No Local, the other's retained messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Publisher(pub(crate) NonZeroU64);
+
+impl Publisher {
+    pub(crate) fn of(client_id: &str) -> Self {
+        Self(NonZeroU64::new(xxh3_64(client_id.as_bytes())).unwrap_or(NonZeroU64::MIN))
+    }
+}
 
 impl Kept {
-    pub(crate) fn of(message: &Message<'_>, body: BodyRef) -> Self {
+    pub(crate) fn of(message: &Message<'_>, publisher: &str, body: BodyRef) -> Self {
         let payload = message.payload.len() as u32;
-        Self { body, qos: message.qos, payload, expires: message.expires }
+        Self { body, qos: message.qos, payload, expires: message.expires, publisher: Some(Publisher::of(publisher)) }
     }
 
     fn view(&self, topic: &Arc<str>) -> RetainedView {
@@ -140,8 +155,18 @@ impl Retained {
         self.remove(&topic)
     }
 
-    /// Reads on from `after` in the order of topics. A message that was set after the registration is left out.
-    pub(crate) fn read(&self, filter: &str, after: Option<&str>, registered: Registration, now: Timestamp) -> Slice {
+    /// Reads on from `after` in the order of topics. A message that was set after the registration is left out, and one
+    /// of the publisher `not_by`.
+    pub(crate) fn read(
+        &self,
+        filter: &str,
+        after: Option<&str>,
+        not_by: Option<Publisher>,
+        registered: Registration,
+        now: Timestamp,
+    ) -> Slice {
+        let is_due = |kept: &Kept| !kept.is_after(registered) && !kept.is_expired(now);
+        let is_wanted = |kept: &Kept| not_by.is_none() || kept.publisher != not_by;
         let mut slice = Slice::default();
         let mut bytes = 0;
         for (looked, (topic, kept)) in self.candidates(filter, after).enumerate() {
@@ -150,7 +175,7 @@ impl Retained {
             if full || (bytes > 0 && bytes + len > STEP_BYTES) {
                 return slice;
             }
-            if mqtt::matches(filter, topic) && !kept.is_after(registered) && !kept.is_expired(now) {
+            if mqtt::matches(filter, topic) && is_due(kept) && is_wanted(kept) {
                 slice.messages.push(*kept);
                 bytes += len;
             }
@@ -220,14 +245,15 @@ mod tests {
     use super::*;
 
     fn kept(index: u64, len: u32) -> Kept {
-        Kept { body: BodyRef { index, offset: 20, len }, qos: QoS::AtMostOnce, payload: len, expires: None }
+        let body = BodyRef { index, offset: 20, len };
+        Kept { body, qos: QoS::AtMostOnce, payload: len, expires: None, publisher: None }
     }
 
     fn read_all(retained: &Retained, filter: &str, registered: u64) -> (Vec<u64>, usize) {
         let registered = Registration { index: registered, position: 10 };
         let (mut after, mut all, mut steps) = (None, Vec::new(), 0);
         loop {
-            let slice = retained.read(filter, after.as_deref(), registered, Timestamp(0));
+            let slice = retained.read(filter, after.as_deref(), None, registered, Timestamp(0));
             assert!(slice.messages.len() <= STEP_MESSAGES);
             all.extend(slice.messages.iter().map(|kept| kept.body.index));
             steps += 1;
@@ -263,6 +289,18 @@ mod tests {
         retained.set("a/3", kept(7, 1));
         assert_eq!(read_all(&retained, "a/+", 6).0, [5], "of index 6, offset 20 is after position 10");
         assert_eq!(read_all(&retained, "a/+", 7).0, [5, 6]);
+    }
+
+    #[test]
+    fn a_read_leaves_out_what_is_of_its_own_reader_and_nothing_of_unknown_publishers() {
+        let mut retained = Retained::default();
+        let of = |client_id| Some(Publisher::of(client_id));
+        for (topic, publisher) in [("a", of("x")), ("b", of("y")), ("c", None)] {
+            retained.set(topic, Kept { publisher, ..kept(1, 1) });
+        }
+        let registered = Registration { index: 9, position: 0 };
+        let count = |not_by| retained.read("#", None, not_by, registered, Timestamp(0)).messages.len();
+        assert_eq!((count(None), count(of("x")), count(of("z"))), (3, 2, 3));
     }
 
     #[test]

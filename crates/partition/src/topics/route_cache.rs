@@ -22,7 +22,7 @@ impl RouteCache {
         let hash = self.hasher.hash_one(topic);
         let found = self.by_topic.find(hash, |at| *self.topics[*at as usize].0 == *topic).copied();
         let at = match found {
-            Some(at) if self.topics[at as usize].1.epoch == routes.epoch_of(topic) => at,
+            Some(at) if routes.vouches_for(&self.topics[at as usize].1) => at,
             Some(at) => {
                 let resolved = &mut self.topics[at as usize].1;
                 self.targets -= size(resolved);

@@ -63,8 +63,9 @@ pub(crate) struct Shared<'a> {
     pub(crate) is_logged: bool,
 }
 
-/// The member that gets the message: with a key always the same, else in turn one that can take it now, else in turn a
-/// persistent one whose queue it waits in. `None` when there is nobody.
+/// The member that gets the message: with a key always the same, else in turn one that can take it now, else one where it
+/// waits: in turn a connected one, a persistent one in whose queue it does, or, if it has said to take nothing more, the
+/// one that has given it back. `None` when there is nobody.
 pub(crate) fn choose<'g>(
     group: &'g ShareGroup,
     message: Shared<'_>,
@@ -81,8 +82,10 @@ pub(crate) fn choose<'g>(
     let from = group.members.partition_point(|member| member.session.0 < *round);
     let in_turn = || group.members[from..].iter().chain(&group.members[..from]).filter(|member| allowed(member));
     let chosen = in_turn()
-        .find(|member| can_take_now(member, queued(member), sessions))
-        .or_else(|| in_turn().find(|member| queued(member)))?;
+        .find(|member| can_take_now(member, message.qos, sessions))
+        .or_else(|| in_turn().find(|member| !queued(member) && is_connected(member, sessions)))
+        .or_else(|| in_turn().find(|member| queued(member)))
+        .or_else(|| group.members.iter().find(|member| !allowed(member) && is_full(member, sessions)))?;
     *round = chosen.session.0 + 1;
     Some(chosen)
 }
@@ -96,10 +99,17 @@ fn is_connected(member: &Target, sessions: &Sessions) -> bool {
     sessions.get(member.session).is_some_and(|session| session.owner.is_some())
 }
 
-fn can_take_now(member: &Target, queued: bool, sessions: &Sessions) -> bool {
+/// Whether a connected transient member has said that it takes nothing more for now.
+fn is_full(member: &Target, sessions: &Sessions) -> bool {
+    let session = sessions.get(member.session);
+    session.is_some_and(|session| session.backlog.is_none() && session.owner.is_some() && session.window == 0)
+}
+
+fn can_take_now(member: &Target, qos: QoS, sessions: &Sessions) -> bool {
     let Some(session) = sessions.get(member.session) else { return false };
     match &session.backlog {
-        Some(backlog) if queued => backlog.can_take(session.line(member.session)),
-        _ => session.owner.is_some(),
+        Some(backlog) if is_queued(member, qos) => backlog.can_take(session.line(member.session)),
+        // What is QoS 0 to it takes nothing from its window.
+        _ => session.owner.is_some() && (member.grant.qos.min(qos) == QoS::AtMostOnce || !is_full(member, sessions)),
     }
 }

@@ -1,5 +1,6 @@
 //! How the topic home stands in a snapshot.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use mqtt::QoS;
@@ -17,7 +18,7 @@ use super::backlog::{Backlog, Limit, Told};
 use super::forget_will::Marks;
 use super::queue::{Queue, QueueEntry};
 use super::read_retained::Walk;
-use super::retained::{Kept, Registration};
+use super::retained::{Kept, Publisher, Registration};
 use super::sessions::{Session, Sessions};
 use super::store::{Store, Totals};
 
@@ -147,6 +148,7 @@ impl Topics {
             out.u8(kept.qos as u8);
             out.varint(kept.payload.into());
             out.option(kept.expires, |out, at| out.u64(at.0));
+            out.u64(kept.publisher.map_or(0, |publisher| publisher.0.get()));
         }
     }
 
@@ -158,11 +160,12 @@ impl Topics {
             let qos = QoS::try_from(qos).map_err(|_| DecodeError::Value(qos.into(), "QoS"))?;
             let payload = match form {
                 Form::First => None,
-                Form::Second => Some(r.varint_u32()?),
+                Form::Second | Form::Third | Form::Fourth => Some(r.varint_u32()?),
             };
             let expires = r.option(Reader::timestamp)?;
             let payload = payload.unwrap_or_else(|| Kept::payload_at_most(topic, body, expires));
-            let kept = Kept { body, qos, payload, expires };
+            let publisher = if form == Form::Fourth { NonZeroU64::new(r.u64()?).map(Publisher) } else { None };
+            let kept = Kept { body, qos, payload, expires, publisher };
             self.store.live.add(body.index);
             if self.retained.set(topic, kept).is_some() {
                 return Err(DecodeError::Inconsistent("the topics of retained messages"));

@@ -74,6 +74,11 @@ impl Topics {
             || resolved.targets.iter().any(|target| target.queues_from(publisher))
     }
 
+    /// Whether a message of QoS 1 or 2 to the topic may come into a queue.
+    pub(crate) fn has_queue(&mut self, topic: &str) -> bool {
+        self.cache.resolve(topic, &self.routes).needs_partition
+    }
+
     /// Whether it is a QoS 2 publish that has come before and is not released.
     fn is_repeat(&self, publish: &Publish<'_>) -> bool {
         let Origin::Client { client_id, exactly_once: Some(once) } = publish.origin else { return false };

@@ -41,13 +41,14 @@ pub fn states() -> Vec<State> {
     life.publish_once_and_share();
     life.leave_and_return();
     life.read_retained();
+    life.send_by_lane();
     let kinds: BTreeSet<u8> = life
         .states
         .iter()
         .flat_map(|state| Frames::new(&state.next))
         .map(|frame| frame.unwrap().bytes[4] & 0x7f)
         .collect();
-    assert!(kinds.iter().copied().eq(1..=20), "every kind of command is there: {kinds:?}");
+    assert!(kinds.iter().copied().eq(1..=21), "every kind of command is there: {kinds:?}");
     life.states
 }
 
@@ -155,6 +156,24 @@ impl Cluster {
         let list = ListSubscriptions { owner: owner(0), tag: Tag(6), client_id, epoch, after: None };
         let rest = ListSubscriptions { after: Some(1), ..list.clone() };
         self.run(home, &[Command::ListSubscriptions(list), Command::ListSubscriptions(rest)]);
+    }
+
+    /// A batch, the same again, another of which one is left out before it, and a life after.
+    fn send_by_lane(&mut self) {
+        let lane = owner(0).lane();
+        for (incarnation, number) in [(7, 1), (7, 1), (7, 3), (8, 0), (8, 1)] {
+            let publish = |retain| {
+                let message = Message { retain, ..message(TOPICS[1], QoS::AtLeastOnce) };
+                let origin = Origin::Client { client_id: CLIENTS[0], exactly_once: None };
+                Command::Publish(Publish { reply: Some((owner(0), Tag(7))), origin, scope: Scope::Everyone, message })
+            };
+            let commands = [subscribe(0, self.epochs[0], FILTERS[0], 0), publish(true), publish(false)];
+            let commands = if number == 0 { &[][..] } else { &commands };
+            let len = commands.iter().map(|command| command.to_frame().len() as u32).sum();
+            let incarnation = Incarnation(incarnation);
+            let numbered = Numbered { lane, incarnation, number, received: number, repeated: number == 3, len };
+            self.run(PartitionId(0), &[&[Command::Numbered(numbered)], commands].concat());
+        }
     }
 
     fn open(&mut self, n: usize, clean_start: bool) {

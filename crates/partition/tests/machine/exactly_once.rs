@@ -38,6 +38,18 @@ fn what_was_received_is_remembered_over_a_reconnect() {
 }
 
 #[test]
+fn what_comes_of_a_connection_that_was_taken_over_is_remembered_for_the_next_until_that_is_attached() {
+    let (mut machine, publisher) = machine();
+    let again = machine.connect("pub", 3, PERSISTENT);
+    let late = publisher.publish_twice_never(7, message("t", "m", QoS::ExactlyOnce));
+    assert_eq!(machine.replies(&late).len(), 2, "where the session is noted to have something, the next one looks");
+    machine.attach(&again, 1);
+    assert_eq!(machine.replies(&again.publish_twice_never(7, message("t", "m", QoS::ExactlyOnce))), [PUBLISHED]);
+    let later = publisher.publish_twice_never(8, message("t", "n", QoS::ExactlyOnce));
+    assert_eq!(machine.replies(&later), [Reply::Refused { tag: Tag(4), epoch: again.epoch }]);
+}
+
+#[test]
 fn mqtt_3_1_2_4_a_clean_start_forgets_what_was_received() {
     let (mut machine, publisher) = machine();
     machine.run(&publisher.publish_twice_never(7, message("t", "old", QoS::ExactlyOnce)));

@@ -91,6 +91,17 @@ fn commands_of_the_session_home() {
 }
 
 #[test]
+fn the_number_of_a_batch() {
+    let lane = Lane { frontend: 1, worker: 2 };
+    let (incarnation, repeated) = (Incarnation(3), true);
+    check(
+        &Command::Numbered(Numbered { lane, incarnation, number: 4, received: 5, repeated, len: 6 }),
+        21,
+        "0100 0200 0300000000000000 0400000000000000 0500000000000000 01 06000000",
+    );
+}
+
+#[test]
 fn commands_of_the_topic_home() {
     let (owner, client_id, epoch, tag) = (OWNER, "c", EPOCH, Tag(6));
     check(
@@ -104,6 +115,11 @@ fn commands_of_the_topic_home() {
         &format!("{OWNER_BYTES} 0100 63 {EPOCH_BYTES} 0900 0500000000000000"),
     );
     check(&Command::Detach(Detach { client_id, epoch }), 7, &format!("0100 63 {EPOCH_BYTES}"));
+    check(
+        &Command::Window(Window { owner, client_id, epoch, window: 9 }),
+        22,
+        &format!("{OWNER_BYTES} 0100 63 {EPOCH_BYTES} 0900"),
+    );
     let queue_limit = QueueLimit { length: 5 };
     let (kind, window, filter) = (SessionKind::Persistent, 9, "a");
     check(

@@ -6,6 +6,8 @@ mod earlier;
 mod exactly_once;
 mod formats;
 mod harness;
+mod lane_messages;
+mod lanes;
 mod limits;
 mod listing;
 mod model;

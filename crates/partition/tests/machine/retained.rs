@@ -68,6 +68,35 @@ fn mqtt_3_3_1_9_10_11_retain_handling() {
 }
 
 #[test]
+fn mqtt_3_8_3_3_no_local_leaves_out_ones_own_retained_messages() {
+    let mut machine = Machine::new(0, 1);
+    retain(&mut machine, "a/1", "other's", QoS::AtLeastOnce);
+    let own = Message { retain: true, ..message("a/2", "own", QoS::AtLeastOnce) };
+    machine.run(&publish("c", own));
+    let will = Origin::Will { client_id: "c", epoch: Epoch(1), home: PartitionId(1), item: 1 };
+    let own = Message { topic: "a/3", ..own };
+    machine.apply(&Command::Publish(Publish { reply: None, origin: will, scope: Scope::Everyone, message: own }));
+    let no_local = SubscriptionOptions { no_local: true, ..options(QoS::AtLeastOnce) };
+    for restarts in [false, true] {
+        if restarts {
+            machine.restart_from_snapshot();
+        }
+        let (passing, other) = (machine.connect("c", 1, 0), machine.connect("d", 2, 0));
+        let replies = machine.subscribe(&passing, "a/+", no_local);
+        assert_eq!(read_all(&mut machine, replies).0, ["other's"]);
+        let replies = machine.subscribe(&passing, "a/#", options(QoS::AtLeastOnce));
+        assert_eq!(read_all(&mut machine, replies).0, ["other's", "own", "own"]);
+        let replies = machine.subscribe(&other, "a/+", no_local);
+        assert_eq!(read_all(&mut machine, replies).0, ["other's", "own", "own"]);
+    }
+    // Somebody else's replaces one's own; a session that stays reads into its queue.
+    retain(&mut machine, "a/2", "replaced", QoS::AtLeastOnce);
+    let lasting = machine.connect("c", 3, PERSISTENT);
+    let replies = machine.subscribe(&lasting, "a/+", no_local);
+    assert_eq!(machine.delivered(&replies), ["other's", "replaced"]);
+}
+
+#[test]
 fn mqtt_3_3_1_12_13_the_flag_of_live_messages_follows_retain_as_published() {
     let mut machine = Machine::new(0, 1);
     let (plain, published) = (machine.connect("a", 1, 0), machine.connect("b", 2, 0));

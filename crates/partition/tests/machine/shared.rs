@@ -34,12 +34,55 @@ fn send(machine: &mut Machine, payload: &str, qos: QoS) -> Option<u32> {
 fn members_that_can_take_it_get_messages_in_turn() {
     let mut machine = Machine::new(0, 1);
     member(&mut machine, "a", 1, PERSISTENT, 2);
-    member(&mut machine, "b", 2, 0, 0);
+    member(&mut machine, "b", 2, 0, 9);
     let offline = member(&mut machine, "c", 3, PERSISTENT, 9);
     machine.run(&offline.detach());
     let got: Vec<_> = (0..6).map(|_| send(&mut machine, "m", QoS::AtLeastOnce)).collect();
     assert_eq!(got, [1, 2, 1, 2, 2, 2].map(Some), "the window of the first is full after two");
     assert_eq!(machine.partition.counters().queued, 2);
+}
+
+fn window(client: &Client, window: u16) -> Command<'_> {
+    Command::Window(Window { owner: client.owner, client_id: &client.id, epoch: client.epoch, window })
+}
+
+fn give_back(machine: &mut Machine, from: &str) -> Option<u32> {
+    let origin = Origin::Redelivery { share: SHARE, from };
+    let Command::Publish(publish) = publish("", message("t", "m", QoS::AtLeastOnce)) else { unreachable!() };
+    owner_of(&machine.run(&Command::Publish(Publish { origin, reply: None, ..publish })))
+}
+
+#[test]
+fn a_transient_member_that_takes_nothing_more_is_passed_over_until_it_does() {
+    let mut machine = Machine::new(0, 1);
+    let clients = [member(&mut machine, "a", 1, 0, 9), member(&mut machine, "b", 2, 0, 9)];
+    assert!(matches!(machine.replies(&window(&clients[0], 0))[..], [Reply::Attached { .. }]), "it is told");
+    assert!(machine.replies(&window(&Client { epoch: Epoch(9), ..clients[1].clone() }, 0)).is_empty(), "another's");
+    let got = |machine: &mut Machine, qos| (0..4).map(|_| send(machine, "m", qos)).collect::<Vec<_>>();
+    assert_eq!(got(&mut machine, QoS::AtLeastOnce), [2, 2, 2, 2].map(Some));
+    assert!(got(&mut machine, QoS::AtMostOnce).contains(&Some(1)), "that needs no room");
+    machine.restart_from_snapshot();
+    assert_eq!(got(&mut machine, QoS::ExactlyOnce), [2, 2, 2, 2].map(Some));
+    assert_eq!(give_back(&mut machine, "a"), Some(2));
+    machine.run(&window(&clients[1], 0));
+    let waiting = got(&mut machine, QoS::AtLeastOnce);
+    assert!([1, 2].iter().all(|member| waiting.contains(&Some(*member))), "it waits with either: {waiting:?}");
+    machine.run(&clients[1].unsubscribe(SHARE));
+    assert_eq!(give_back(&mut machine, "a"), Some(1), "nobody else is there, and it is connected");
+    machine.run(&window(&clients[0], 9));
+    assert_eq!(give_back(&mut machine, "a"), None, "who has room does not want it");
+    assert_eq!(machine.partition.counters().orphaned, 1);
+}
+
+#[test]
+fn a_connected_member_is_waited_for_before_a_queue_of_nobody() {
+    let mut machine = Machine::new(0, 1);
+    let full = member(&mut machine, "a", 1, 0, 9);
+    let offline = member(&mut machine, "b", 2, PERSISTENT, 9);
+    machine.run(&offline.detach());
+    machine.run(&window(&full, 0));
+    assert_eq!(send(&mut machine, "m", QoS::AtLeastOnce), Some(1));
+    assert_eq!(machine.partition.counters().queued, 0);
 }
 
 #[test]
@@ -116,7 +159,7 @@ fn a_member_that_unsubscribes_finishes_what_it_holds_and_gives_away_the_rest() {
     for payload in ["1", "2", "3"] {
         send(&mut machine, payload, QoS::AtLeastOnce);
     }
-    member(&mut machine, "b", 2, 0, 0);
+    member(&mut machine, "b", 2, 0, 9);
     let effects = machine.run(&leaver.unsubscribe(SHARE));
     assert_eq!(owner_of(&effects), Some(2));
     assert_eq!(machine.delivered(&replies(effects)), ["2~", "3~"]);
@@ -126,7 +169,7 @@ fn a_member_that_unsubscribes_finishes_what_it_holds_and_gives_away_the_rest() {
 #[test]
 fn in_queues_scope_every_group_is_served_whoever_its_members_are() {
     let mut machine = Machine::new(0, 1);
-    member(&mut machine, "a", 1, 0, 0);
+    member(&mut machine, "a", 1, 0, 9);
     let to_queues = Command::Publish(Publish {
         reply: None,
         origin: Origin::Client { client_id: "p", exactly_once: None },
@@ -142,7 +185,7 @@ fn in_queues_scope_every_group_is_served_whoever_its_members_are() {
 #[test]
 fn a_redelivery_goes_to_one_other_member_of_that_group_only() {
     let mut machine = Machine::new(0, 1);
-    member(&mut machine, "a", 1, 0, 0);
+    member(&mut machine, "a", 1, 0, 9);
     let other = machine.connect("plain", 5, 0);
     machine.subscribe(&other, "t", options(QoS::AtLeastOnce));
     let redelivery = Command::Publish(Publish {
@@ -153,7 +196,7 @@ fn a_redelivery_goes_to_one_other_member_of_that_group_only() {
     });
     assert_eq!(machine.replies(&redelivery), [Reply::Published { tag: Tag(8), matched: false }]);
     assert_eq!(machine.partition.counters().orphaned, 1);
-    member(&mut machine, "b", 2, 0, 0);
+    member(&mut machine, "b", 2, 0, 9);
     let effects = machine.run(&redelivery);
     let Effect::Reply { to, reply: Reply::Direct(direct) } = &effects[0] else { panic!("{effects:?}") };
     assert_eq!((to.slot, direct.share.as_deref()), (2, Some(SHARE)));

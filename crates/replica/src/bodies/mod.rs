@@ -12,6 +12,7 @@
 //! carried file less than half live is copied again. So the disk holds at most about twice the live bytes, and a body
 //! is copied only when as many bytes have died. Memory: 24 bytes for each block.
 
+mod arrival;
 mod block;
 mod carried;
 mod carry;
@@ -22,6 +23,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use arrival::{Arrival, Arrived};
 pub use carry::{Carried, CarryJob};
 pub use error::BodyError;
 pub use store::{BodySettings, BodyStore};

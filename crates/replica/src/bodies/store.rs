@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use partition::BodyRef;
 
+use super::arrival::{Arrival, Arrived};
 use super::block::Block;
 use super::carried::{CarriedFile, EXTENSION};
 use super::carry::{Carried, CarryJob, Planner};
@@ -199,6 +200,24 @@ impl BodyStore {
         debug_assert!(self.files.windows(2).all(|pair| pair[0].end <= pair[1].first));
         self.latest = None;
         Ok(garbage)
+    }
+
+    /// Begins to take bodies of entries before `end` from elsewhere.
+    pub(crate) fn arrival(&self, end: u64) -> Result<Arrival, BodyError> {
+        let generation = self.files.iter().map(|file| file.generation).max().unwrap_or(0) + 1;
+        Arrival::begin(&self.dir, end, generation)
+    }
+
+    /// Takes what has arrived for all there is; the log no longer holds an entry that these are of.
+    pub(crate) fn replace(&mut self, arrived: Arrived) -> Garbage {
+        let mut garbage = Garbage::default();
+        for file in self.files.drain(..) {
+            garbage.add(&file.path, file.bytes, Some(Arc::clone(&file.file)));
+        }
+        self.files.push(Arc::new(arrived.file));
+        self.truncated_from(0);
+        self.blocks.retain(|_| false);
+        garbage
     }
 
     /// Plans, copies, installs and removes in one go, on this thread. Returns the bytes given back.

@@ -5,7 +5,7 @@
 //! ```text
 //! file header, 48 bytes
 //!   0  magic      "CWAY"
-//!   4  kind       'L' log segment, 'B' bodies, 'S' snapshot, 'F' floor
+//!   4  kind       'L' log segment, 'B' bodies, 'S' snapshot, 'F' floor, 'V' ballot, 'C' committed
 //!   5  version    1
 //!   6  zero       2 bytes
 //!   8  marks      4 x u64, meaning by kind
@@ -42,12 +42,15 @@ pub(crate) enum FileKind {
     Bodies = b'B',
     Snapshot = b'S',
     Floor = b'F',
+    Ballot = b'V',
+    Committed = b'C',
 }
 
 /// First bytes of every file.
 ///
 /// Marks: log = first index, salt, synced index at its creation; bodies = first index, index after the last, salt,
-/// generation; snapshot = index, salt; floor = index.
+/// generation; snapshot = index, salt; floor = index; ballot = member, term, member voted for, 1 when that
+/// one leads; committed = index, term.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FileHeader {
     pub kind: FileKind,

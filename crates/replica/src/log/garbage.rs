@@ -42,6 +42,22 @@ impl Garbage {
         Ok(freed)
     }
 
+    /// Removes the files on a thread of its own: large ones take tens of milliseconds.
+    pub(crate) fn remove_aside(self) {
+        let work = move || {
+            if let Err(error) = self.remove() {
+                tracing::warn!(%error, "files of the log that are not needed any more could not be removed");
+            }
+        };
+        if cfg!(test) {
+            // A test opens the directory again in this process.
+            return work();
+        }
+        if let Err(error) = std::thread::Builder::new().name("removal".to_owned()).spawn(work) {
+            tracing::warn!(%error, "no thread for removing files; they go at the next start");
+        }
+    }
+
     pub(crate) fn add(&mut self, path: &Path, bytes: u64, file: Option<Arc<File>>) {
         self.files.push(Doomed { path: path.to_owned(), bytes, _file: file });
     }

@@ -13,7 +13,7 @@
 mod error;
 pub(crate) mod frame;
 mod garbage;
-mod marks;
+pub(crate) mod marks;
 mod recovery;
 mod salvage;
 mod scan;

@@ -273,6 +273,11 @@ impl LogStore {
 
     /// Syncs the log and marks the clean stop.
     pub fn close(self) -> Result<(), LogError> {
+        self.mark_clean_stop()
+    }
+
+    /// As [`LogStore::close`], for an owner that cannot give the log away; nothing may be appended after it.
+    pub(crate) fn mark_clean_stop(&self) -> Result<(), LogError> {
         let synced = self.syncer.sync().map_err(LogError::io("sync", &self.dir))?;
         marks::write_run(&self.dir, Some(synced))
     }

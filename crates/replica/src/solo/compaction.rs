@@ -9,30 +9,14 @@ use partition::Partition;
 
 use super::SoloError;
 use crate::bodies::{BodyStore, Carried, CarryJob};
-use crate::log::{Garbage, LogStore, Syncer};
+use crate::due::{Due, Space};
+use crate::log::{LogStore, Syncer};
 use crate::snapshot::Snapshots;
-
-/// How many times the state's own size the log may grow before the next snapshot.
-const LOG_TO_STATE: u64 = 2;
-
-/// Log that is worth a snapshot when the disk is full.
-const SHORT_BYTES: u64 = 1 << 20;
-
-/// Whether there is room on the disk.
-#[derive(Clone, Copy)]
-pub(super) enum Space {
-    Plenty,
-    Short,
-}
+use crate::undelivered::Undelivered;
 
 pub(super) struct Compaction {
     snapshots: Arc<Snapshots>,
-    after_bytes: u64,
-    state_bytes: u64,
-    /// Bytes appended since the last snapshot.
-    grown: u64,
-    /// Bytes of bodies that were referred to at the last snapshot.
-    live_at_last: u64,
+    due: Due,
     running: Option<Running>,
 }
 
@@ -42,20 +26,12 @@ struct Running {
 }
 
 impl Compaction {
-    pub fn new(snapshots: Snapshots, after_bytes: u64, state_bytes: u64, log: &LogStore) -> Self {
-        Self {
-            snapshots: Arc::new(snapshots),
-            after_bytes,
-            state_bytes,
-            // What is in the log at the start counts: a crash loop must not grow it without end.
-            grown: log.disk_bytes(),
-            live_at_last: u64::MAX,
-            running: None,
-        }
+    pub fn new(snapshots: Snapshots, due: Due) -> Self {
+        Self { snapshots: Arc::new(snapshots), due, running: None }
     }
 
     pub fn appended(&mut self, bytes: usize) {
-        self.grown += bytes as u64;
+        self.due.appended(bytes);
     }
 
     pub fn is_running(&self) -> bool {
@@ -66,6 +42,7 @@ impl Compaction {
     pub fn go_on(
         &mut self,
         partition: &Partition,
+        undelivered: &Undelivered,
         log: &mut LogStore,
         bodies: &mut BodyStore,
         space: Space,
@@ -73,29 +50,20 @@ impl Compaction {
         if self.running.is_some() {
             return self.take_over(log, bodies, Wait::No);
         }
-        let due_from = match space {
-            Space::Plenty => self.after_bytes.max(self.state_bytes.saturating_mul(LOG_TO_STATE)),
-            Space::Short => self.after_bytes.min(SHORT_BYTES),
-        };
-        let live = live_bytes(partition);
-        let disk = log.disk_bytes() + bodies.disk_bytes();
-        // Messages that were acknowledged or expired give their space back even if nothing new comes.
-        let is_mostly_dead = live < self.live_at_last && live * 2 + self.after_bytes < disk;
-        if self.grown < due_from && !is_mostly_dead {
-            return Ok(());
+        if self.due.is_now(partition, log.disk_bytes() + bodies.disk_bytes(), space) {
+            self.begin(partition, undelivered, log, bodies);
         }
-        self.live_at_last = live;
-        self.begin(partition, log, bodies)
+        Ok(())
     }
 
-    fn begin(&mut self, partition: &Partition, log: &LogStore, bodies: &BodyStore) -> Result<(), SoloError> {
+    fn begin(&mut self, partition: &Partition, undelivered: &Undelivered, log: &LogStore, bodies: &BodyStore) {
         let index = log.last();
-        let mut contents = Vec::with_capacity(self.state_bytes as usize);
+        let mut contents = Vec::with_capacity(self.due.state_bytes() as usize);
         partition.snapshot(&mut contents);
-        let live = partition.live_bodies(index + 1);
+        let mut live = partition.live_bodies(index + 1);
+        undelivered.add_bodies(index + 1, &mut live);
         let job = bodies.plan_carry(log, &live, index + 1);
-        self.state_bytes = contents.len() as u64;
-        self.grown = 0;
+        self.due.taken(partition, contents.len() as u64);
         let (snapshots, syncer) = (Arc::clone(&self.snapshots), log.syncer());
         let (send, done) = channel();
         let work = move || {
@@ -106,7 +74,6 @@ impl Compaction {
             Ok(thread) => self.running = Some(Running { thread, done }),
             Err(error) => tracing::warn!(%error, "no thread for a snapshot; tried again later"),
         }
-        Ok(())
     }
 
     fn take_over(&mut self, log: &mut LogStore, bodies: &mut BodyStore, wait: Wait) -> Result<(), SoloError> {
@@ -129,7 +96,7 @@ impl Compaction {
                     if let Some(error) = carried.disk_full.take() {
                         tracing::warn!(%error, "no room for carrying all bodies over; tried again later");
                     }
-                    remove(bodies.install(log, carried)?);
+                    bodies.install(log, carried)?.remove_aside();
                 }
                 tracing::debug!(index, disk_bytes = log.disk_bytes() + bodies.disk_bytes(), "log compacted");
                 self.snapshots.remove_before(index)?;
@@ -164,24 +131,6 @@ impl Compaction {
 enum Wait {
     No,
     Yes,
-}
-
-/// Removing large files takes tens of milliseconds: not on the partition's thread. What is left by a crash is found at
-/// the next start.
-fn remove(garbage: Garbage) {
-    let work = move || {
-        if let Err(error) = garbage.remove() {
-            tracing::warn!(%error, "files of the log that are not needed any more could not be removed");
-        }
-    };
-    if let Err(error) = std::thread::Builder::new().name("removal".to_owned()).spawn(work) {
-        tracing::warn!(%error, "no thread for removing files; they go at the next start");
-    }
-}
-
-fn live_bytes(partition: &Partition) -> u64 {
-    let counters = partition.counters();
-    counters.queued_bytes + counters.retained_bytes
 }
 
 fn write(

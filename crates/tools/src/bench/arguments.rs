@@ -1,10 +1,14 @@
 //! The command line of `causeway bench`.
 
+mod stored;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, Subcommand, ValueEnum};
+
+pub(super) use stored::{Offline, Retained};
 
 use super::sizes::Sizes;
 use super::span;
@@ -35,6 +39,8 @@ pub(super) enum Scenario {
     FanOut(Fan),
     /// Persistent sessions go offline, messages are queued for them, and they come back for these
     Offline(Offline),
+    /// Retained messages are stored, one on each topic, and subscribers come for all of them
+    Retained(Retained),
 }
 
 #[derive(Debug, Args)]
@@ -57,6 +63,9 @@ pub(super) struct Conn {
     /// Each connection subscribes to this filter; {run} and {subscriber} are replaced
     #[arg(long, value_name = "FILTER", conflicts_with = "churn")]
     pub(super) filter: Option<String>,
+    /// Filters of each connection, in one SUBSCRIBE; {topic} is their number
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "filter", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(super) filters: u32,
     #[command(flatten)]
     pub(super) broker: Broker,
     #[command(flatten)]
@@ -157,37 +166,6 @@ pub(super) struct Fan {
     pub(super) output: Output,
 }
 
-#[derive(Debug, Args)]
-pub(super) struct Offline {
-    /// Sessions that go offline
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 1000)]
-    pub(super) sessions: u32,
-    /// Messages queued for each
-    #[arg(long, value_name = "N", default_value_t = 100)]
-    pub(super) each: u64,
-    /// Publishers
-    #[arg(long, value_name = "N", default_value_t = 4)]
-    pub(super) publishers: u32,
-    /// QoS of the publishes and the subscriptions
-    #[arg(short = 'q', long, value_name = "1|2", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=2))]
-    pub(super) qos: u8,
-    /// Payload bytes: 256, a list 64,256,1024 taken in turn, or a range 64-1024
-    #[arg(long, value_name = "BYTES", default_value = "256", value_parser = Sizes::parse)]
-    pub(super) size: Sizes,
-    /// Publishes of one publisher that wait for their acknowledgement
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
-    pub(super) inflight: u16,
-    /// Publishes a second, all publishers together [default: as fast as --inflight lets them]
-    #[arg(long, value_name = "N")]
-    pub(super) rate: Option<f64>,
-    #[command(flatten)]
-    pub(super) broker: Broker,
-    #[command(flatten)]
-    pub(super) client: Client,
-    #[command(flatten)]
-    pub(super) output: Output,
-}
-
 /// What subscribers ask for.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Subscriptions")]
@@ -198,6 +176,9 @@ pub(super) struct Subscription {
     /// What they subscribe to; {run} and {subscriber} are replaced [default: what matches --topic]
     #[arg(long, value_name = "FILTER")]
     pub(super) filter: Option<String>,
+    /// Subscribers whose sessions outlive their connections, in percent of all; they are deleted at the end
+    #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub(super) persistent: u8,
 }
 
 /// What is published.

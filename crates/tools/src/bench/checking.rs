@@ -8,11 +8,9 @@ use mqtt::ProtocolVersion;
 
 use super::arguments::{Broker, Client, Output, Scenario, Version};
 use super::clock;
-use super::settings::{Alias, Clients, Hidden, Load, Pace, Reconnect, Routing, Settings, SettingsError, TrafficLoad};
+use super::settings::{Alias, Clients, Hidden, Load, Pace, Reconnect, Routing, SESSION_EXPIRY_S, Settings};
+use super::settings::{SettingsError, TrafficLoad};
 use super::shapes::Frame;
-
-/// How long sessions of --reconnect and offline are kept, should this end without deleting them.
-const SESSION_EXPIRY_S: u32 = 3600;
 
 /// Streams over all publishers; each takes a few hundred bytes.
 const MAX_STREAMS: u64 = 20_000_000;
@@ -44,6 +42,7 @@ pub(super) fn check(scenario: &Scenario) -> Result<Settings, SettingsError> {
         Scenario::FanIn(fan) => Load::Traffic(Arc::new(frame.fan_in(fan)?)),
         Scenario::FanOut(fan) => Load::Traffic(Arc::new(frame.fan_out(fan)?)),
         Scenario::Offline(offline) => Load::Traffic(Arc::new(frame.offline(offline)?)),
+        Scenario::Retained(retained) => Load::Traffic(Arc::new(frame.retained(retained)?)),
     };
     let mut clients = clients(&sides)?;
     if matches!(scenario, Scenario::Offline(_)) {
@@ -70,6 +69,7 @@ pub(super) fn sides(scenario: &Scenario) -> Sides<'_> {
         Scenario::PointToPoint(s) => (&s.broker, &s.client, &s.output),
         Scenario::FanIn(s) | Scenario::FanOut(s) => (&s.broker, &s.client, &s.output),
         Scenario::Offline(s) => (&s.broker, &s.client, &s.output),
+        Scenario::Retained(s) => (&s.broker, &s.client, &s.output),
     };
     let version = match broker.protocol_version {
         Version::V5 => ProtocolVersion::V5,

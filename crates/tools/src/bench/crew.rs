@@ -26,7 +26,7 @@ pub(super) fn numbers(site: &Site, count: u32) -> Vec<u32> {
 /// Whether there is room to track every stream at every subscriber.
 pub(super) fn is_tracked(load: &TrafficLoad, threads: usize) -> bool {
     let each = match load.routing {
-        Routing::All => u64::from(load.streams()),
+        Routing::All | Routing::Retained => u64::from(load.streams()),
         _ => u64::from(load.topics),
     };
     u64::from(load.subscribers).div_ceil(threads as u64) * each <= MAX_TRACKERS
@@ -67,7 +67,7 @@ fn subscriber(load: &TrafficLoad, number: u32, local: u32, is_tracked: bool) -> 
     let topics = load.topics;
     let (streams, sole_publisher) = match load.routing {
         Routing::Pairs => (number * topics..(number + 1) * topics, Some(local)),
-        Routing::All => (0..load.streams(), (load.publishers == 1).then_some(0)),
+        Routing::All | Routing::Retained => (0..load.streams(), (load.publishers == 1).then_some(0)),
         Routing::Absent { .. } => (number..number + 1, None),
         Routing::Others { .. } | Routing::Nowhere => (0..u32::MAX, None),
     };
@@ -86,6 +86,7 @@ pub(super) fn publishers(site: &Site, load: &TrafficLoad) -> Vec<Connection> {
         let outlets = outlets(load, number);
         let quota = match (load.routing, load.span.count) {
             (Routing::Absent { each }, _) => outlets.len() as u64 * each,
+            (Routing::Retained, _) => outlets.len() as u64,
             (_, Some(count)) => quota(count, u64::from(number), u64::from(load.publishers)),
             (_, None) => u64::MAX,
         };
@@ -113,6 +114,10 @@ pub(super) fn topics(load: &TrafficLoad, number: u32) -> Box<dyn Iterator<Item =
         Routing::Absent { .. } => {
             let sessions = (number..load.subscribers).step_by(load.publishers as usize);
             Box::new(sessions.map(|session| (session, load.topic.fill(&[(Place::Subscriber, session)]))))
+        }
+        Routing::Retained => {
+            let topics = (number..load.topics).step_by(load.publishers as usize);
+            Box::new(topics.map(|topic| (topic, load.topic.fill(&[(Place::Topic, topic)]))))
         }
         _ => Box::new((0..load.topics).map(move |topic| {
             let name = load.topic.fill(&[(Place::Publisher, number), (Place::Topic, topic)]);

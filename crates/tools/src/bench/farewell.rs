@@ -9,6 +9,7 @@ use super::clock;
 use super::connection::{Connection, Past, Phase, Role};
 use super::counts::Count;
 use super::crew;
+use super::hello::session_expiry;
 use super::message::{Message, Outlet};
 use super::publisher::Publisher;
 use super::sizes::Sizes;
@@ -85,12 +86,13 @@ impl Worker {
 
     /// Ends every connection and deletes the sessions there may be; says how many may be left.
     pub(super) fn leave_all(&mut self, end: u64) -> u64 {
-        let clients = &self.site.settings.clients;
-        let (keeps, is_v5) = (clients.keep_sessions(), clients.version.is_v5());
-        let farewell = Disconnect { session_expiry: (keeps && is_v5).then_some(0), ..Disconnect::default() };
+        let settings = self.site.settings.clone();
+        let is_v5 = settings.clients.version.is_v5();
         let mut to_erase = Vec::new();
         for index in 0..self.connections.len() as u32 {
             let connection = &mut self.connections[index as usize];
+            let keeps = session_expiry(&settings, &connection.role) > 0;
+            let farewell = Disconnect { session_expiry: (keeps && is_v5).then_some(0), ..Disconnect::default() };
             let is_known = connection.times.begun > 0 && connection.past != Past::Erased;
             let is_open = matches!(connection.phase, Phase::Open | Phase::Subscribing);
             if keeps && is_known && !(is_open && is_v5) {

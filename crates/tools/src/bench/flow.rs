@@ -151,6 +151,12 @@ impl Traffic {
             room = room.min(u64::from(window).saturating_sub(on_their_way));
         }
         let (mut written, mut bytes) = (0, 0);
+        if self.flow.schedule.is_none() && now < self.flow.until {
+            let limits = (room, MAX_PENDING.saturating_sub(connection.out.pending()));
+            if let Some(count) = publisher.push_alike(&mut connection.out.bytes, message, now, limits) {
+                (written, bytes) = (count, count * u64::from(message.sizes.most()));
+            }
+        }
         while written < room {
             if connection.out.pending() >= MAX_PENDING {
                 connection.throttled = true;

@@ -7,7 +7,7 @@ use mqtt::{Connect, PacketId, QoS, ReasonCode, Subscribe, SubscribeOptions, enco
 
 use super::connection::{Connection, Past, Phase, Role};
 use super::fault::Fault;
-use super::settings::{Load, Settings};
+use super::settings::{Load, SESSION_EXPIRY_S, Settings};
 use super::topics::Place;
 use super::worker::{Site, Worker};
 
@@ -16,19 +16,22 @@ impl Worker {
     pub(super) fn subscribe(&mut self, index: u32) -> Result<bool, Fault> {
         let settings = self.site.settings.clone();
         let connection = &mut self.connections[index as usize];
-        let (filter, qos) = match (&settings.load, &connection.role) {
+        let (filters, qos) = match (&settings.load, &connection.role) {
             (Load::Traffic(load), Role::Subscriber(subscriber)) => {
-                (load.filter_of(subscriber.number), load.subscription_qos)
+                (vec![load.filter_of(subscriber.number)], load.subscription_qos)
             }
             (Load::Connect(load), Role::Idle { number }) => match &load.filter {
-                Some(filter) => (filter.fill(&[(Place::Subscriber, *number)]), QoS::AtLeastOnce),
+                Some(filter) => {
+                    let fill = |topic| filter.fill(&[(Place::Subscriber, *number), (Place::Topic, topic)]);
+                    ((0..load.filters).map(fill).collect(), QoS::AtLeastOnce)
+                }
                 None => return Ok(false),
             },
             _ => return Ok(false),
         };
         let options = SubscribeOptions { qos, ..SubscribeOptions::default() };
-        let subscribe =
-            Subscribe { id: PacketId::from(NonZeroU16::MIN), filters: vec![(filter, options)], identifier: None };
+        let filters = filters.into_iter().map(|filter| (filter, options)).collect();
+        let subscribe = Subscribe { id: PacketId::from(NonZeroU16::MIN), filters, identifier: None };
         let mut bytes = BytesMut::new();
         encode::subscribe(&mut bytes, settings.clients.version, &subscribe)
             .map_err(|error| Fault::Limit(format!("SUBSCRIBE: {error}")))?;
@@ -48,12 +51,24 @@ pub(super) fn connect(site: &Site, connection: &Connection) -> Connect {
     connect.username.clone_from(&clients.username);
     connect.password = clients.password.as_ref().map(|password| Bytes::copy_from_slice(&password.0));
     connect.receive_maximum = clients.receive_maximum.and_then(NonZeroU16::new);
-    if clients.keep_sessions() && connection.past != Past::Erased {
-        connect.session_expiry = Some(clients.session_expiry);
+    let expiry = session_expiry(settings, &connection.role);
+    if expiry > 0 && connection.past != Past::Erased {
+        connect.session_expiry = Some(expiry);
         // Before version 5 a clean session is never kept; the client id is new, so that there is none to begin with.
         connect.clean_start = clients.version.is_v5() && connection.past == Past::New;
     }
     connect
+}
+
+/// Seconds that the session of such a client outlives its connection; 0: it does not.
+pub(super) fn session_expiry(settings: &Settings, role: &Role) -> u32 {
+    let of_all = settings.clients.session_expiry;
+    match (&settings.load, role) {
+        (Load::Traffic(load), Role::Subscriber(subscriber)) if load.is_persistent(subscriber.number) => {
+            of_all.max(SESSION_EXPIRY_S)
+        }
+        _ => of_all,
+    }
 }
 
 fn client_id(settings: &Settings, role: &Role) -> String {

@@ -8,42 +8,66 @@ const MAX_NS: u64 = 3_600_000_000_000;
 
 /// Times in nanoseconds, kept within 0.1 % or half a microsecond, whichever is more.
 #[derive(Debug, Clone)]
-pub(super) struct Latency(Histogram<u64>);
+pub(super) struct Latency {
+    histogram: Histogram<u64>,
+    /// The time that was recorded last, and how often in a row: messages that were sent and came together have the same.
+    latest: u64,
+    times: u64,
+}
 
 impl Latency {
     pub(super) fn new() -> Self {
         // Below 1 µs nothing here is told apart, and the histogram stays small enough for the processor's cache.
-        Self(Histogram::new_with_bounds(1_000, MAX_NS, 3).expect("bounds and digits are in range"))
+        let histogram = Histogram::new_with_bounds(1_000, MAX_NS, 3).expect("bounds and digits are in range");
+        Self { histogram, latest: 0, times: 0 }
     }
 
     #[inline]
     pub(super) fn record(&mut self, nanoseconds: u64) {
-        self.0.saturating_record(nanoseconds);
+        if nanoseconds != self.latest {
+            self.write_down();
+            self.latest = nanoseconds;
+        }
+        self.times += 1;
+    }
+
+    #[inline(never)]
+    fn write_down(&mut self) {
+        self.histogram.saturating_record_n(self.latest, std::mem::take(&mut self.times));
+    }
+
+    /// With what is not written down yet.
+    fn whole(&self) -> Histogram<u64> {
+        let mut whole = self.clone();
+        whole.write_down();
+        whole.histogram
     }
 
     pub(super) fn merge(&mut self, other: &Self) {
-        self.0.add(&other.0).expect("all histograms have the same bounds");
+        self.histogram.add(other.whole()).expect("all histograms have the same bounds");
     }
 
     /// `None` when nothing was recorded.
     pub(super) fn quantile(&self, quantile: f64) -> Option<u64> {
-        (!self.0.is_empty()).then(|| self.0.value_at_quantile(quantile))
+        let whole = self.whole();
+        (!whole.is_empty()).then(|| whole.value_at_quantile(quantile))
     }
 
     /// `None` when nothing was recorded.
     pub(super) fn summary(&self) -> Option<Percentiles> {
-        if self.0.is_empty() {
+        let whole = self.whole();
+        if whole.is_empty() {
             return None;
         }
-        let us = |quantile| self.0.value_at_quantile(quantile) as f64 / 1e3;
+        let us = |quantile| whole.value_at_quantile(quantile) as f64 / 1e3;
         Some(Percentiles {
-            count: self.0.len(),
-            mean_us: self.0.mean() / 1e3,
+            count: whole.len(),
+            mean_us: whole.mean() / 1e3,
             p50_us: us(0.5),
             p90_us: us(0.9),
             p99_us: us(0.99),
             p999_us: us(0.999),
-            max_us: self.0.max() as f64 / 1e3,
+            max_us: whole.max() as f64 / 1e3,
         })
     }
 }

@@ -1,12 +1,12 @@
-//! What every publish of a run has in common, and the PUBLISH packets made of it.
+//! What every publish of a run has in common, and what is published to one topic.
 
 use std::num::NonZeroU16;
 
-use bytes::BytesMut;
-use mqtt::{ProtocolVersion, PublishHead, QoS, encode};
+use mqtt::{ProtocolVersion, QoS};
 
 use super::sizes::Sizes;
-use super::stamp::{STAMP_LEN, Stamp};
+use super::stamp::STAMP_LEN;
+use super::template::Template;
 
 /// What every publish has in common.
 #[derive(Debug)]
@@ -19,9 +19,9 @@ pub(super) struct Message {
     /// Whether every payload has room for a stamp.
     pub(super) stamped: bool,
     /// Raw user properties.
-    properties: Vec<u8>,
+    pub(super) properties: Vec<u8>,
     /// As long as the longest payload.
-    filler: Vec<u8>,
+    pub(super) filler: Vec<u8>,
     /// What makes monotonic nanoseconds those since 1970.
     pub(super) since_1970: u64,
 }
@@ -82,55 +82,6 @@ impl Message {
     }
 }
 
-/// A PUBLISH up to its payload, for one payload size at a time.
-#[derive(Debug)]
-struct Head {
-    bytes: Vec<u8>,
-    /// Where the variable header begins.
-    variable_at: usize,
-    /// Where the packet identifier is in the variable header, with QoS 1 and 2.
-    id_at: Option<usize>,
-    size: u32,
-}
-
-impl Head {
-    fn new(message: &Message, topic: &str, alias: Option<NonZeroU16>) -> Self {
-        let size = message.sizes.most();
-        let mut bytes = BytesMut::new();
-        let head = PublishHead {
-            topic,
-            qos: message.qos,
-            retain: message.retain,
-            alias,
-            properties: &[&message.properties],
-            payload: &message.filler[..size as usize],
-            ..PublishHead::default()
-        };
-        let encoded = encode::publish_head(&mut bytes, message.version, &head);
-        let variable_at = 1 + bytes[1..].iter().take_while(|byte| **byte >= 0x80).count() + 1;
-        Self { bytes: bytes.to_vec(), variable_at, id_at: encoded.id_at.map(|at| at - variable_at), size }
-    }
-
-    /// Makes it the head of a payload of `size` bytes.
-    fn resize(&mut self, size: u32) {
-        let mut remaining = self.bytes.len() - self.variable_at + size as usize;
-        let mut fixed = [self.bytes[0], 0, 0, 0, 0];
-        let mut len = 1;
-        loop {
-            let byte = (remaining & 0x7f) as u8;
-            remaining >>= 7;
-            fixed[len] = if remaining > 0 { byte | 0x80 } else { byte };
-            len += 1;
-            if remaining == 0 || len == fixed.len() {
-                break;
-            }
-        }
-        self.bytes.splice(..self.variable_at, fixed[..len].iter().copied());
-        self.variable_at = len;
-        self.size = size;
-    }
-}
-
 /// Everything that goes to one topic of one publisher.
 #[derive(Debug)]
 pub(super) struct Outlet {
@@ -138,16 +89,16 @@ pub(super) struct Outlet {
     pub(super) stream: u32,
     /// Of the next message.
     pub(super) sequence: u64,
-    named: Head,
+    named: Template,
     /// Takes over once the broker has been told the alias.
-    aliased: Option<Head>,
+    aliased: Option<Template>,
     alias_told: bool,
 }
 
 impl Outlet {
     pub(super) fn new(message: &Message, stream: u32, topic: &str, alias: Option<NonZeroU16>) -> Self {
-        let aliased = alias.map(|alias| Head::new(message, "", Some(alias)));
-        Self { stream, sequence: 0, named: Head::new(message, topic, alias), aliased, alias_told: false }
+        let aliased = alias.map(|alias| Template::new(message, stream, "", Some(alias)));
+        Self { stream, sequence: 0, named: Template::new(message, stream, topic, alias), aliased, alias_told: false }
     }
 
     /// Aliases last as long as a connection.
@@ -155,39 +106,35 @@ impl Outlet {
         self.alias_told = false;
     }
 
+    /// What all further packets are made of, with the stream and the next one's number; `None` where they differ in size, or
+    /// the next one in its topic.
+    #[inline]
+    pub(super) fn alike(&mut self, message: &Message) -> Option<(&Template, u32, &mut u64)> {
+        let template = match &self.aliased {
+            Some(_) if !self.alias_told => return None,
+            Some(aliased) => aliased,
+            None => &self.named,
+        };
+        matches!(message.sizes, Sizes::Fixed(size) if size == template.size).then_some((
+            template,
+            self.stream,
+            &mut self.sequence,
+        ))
+    }
+
     /// Appends a whole PUBLISH; says how long its payload is.
     #[inline]
     pub(super) fn append(&mut self, out: &mut Vec<u8>, message: &Message, particular: Particular) -> u32 {
         let size = message.sizes.of(self.stream, particular.sequence);
-        let head = match &mut self.aliased {
+        let template = match &mut self.aliased {
             Some(aliased) if self.alias_told => aliased,
             _ => &mut self.named,
         };
         self.alias_told = true;
-        if head.size != size {
-            head.resize(size);
+        if template.size != size {
+            template.resize(message, self.stream, size);
         }
-        let start = out.len();
-        out.extend_from_slice(&head.bytes);
-        if let Some(id_at) = head.id_at {
-            let at = start + head.variable_at + id_at;
-            out[at..at + 2].copy_from_slice(&particular.id.to_be_bytes());
-            if particular.repetition == Repetition::Dup {
-                out[start] |= 0b1000;
-            }
-        }
-        if message.stamped {
-            let stamp = Stamp {
-                run: message.run,
-                stream: self.stream,
-                sequence: particular.sequence,
-                due: particular.due.wrapping_add(message.since_1970),
-            };
-            out.extend_from_slice(&stamp.write());
-            out.extend_from_slice(&message.filler[STAMP_LEN..size as usize]);
-        } else {
-            out.extend_from_slice(&message.filler[..size as usize]);
-        }
+        template.append(out, message, self.stream, particular);
         size
     }
 }
@@ -196,6 +143,7 @@ impl Outlet {
 mod tests {
     use mqtt::{Delivery, Packet, Peer, Publish, Split, decode, split};
 
+    use super::super::stamp::Stamp;
     use super::*;
 
     fn first(sequence: u64) -> Particular {
@@ -230,7 +178,7 @@ mod tests {
 
     #[test]
     fn sizes_change_from_message_to_message() {
-        let sizes = Sizes::List(vec![28, 100, 127, 128, 20_000, 3_000_000]);
+        let sizes = Sizes::List(vec![28, 100, 127, 128, 320, 321, 20_000, 3_000_000]);
         let message = Message::new(1, ProtocolVersion::V5, QoS::AtMostOnce, sizes.clone(), 0);
         let mut outlet = Outlet::new(&message, 0, "topic", None);
         for sequence in (0..12).chain([5, 0, 4]) {

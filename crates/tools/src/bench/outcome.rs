@@ -31,6 +31,10 @@ pub(super) enum Part {
     Queueing,
     /// These sessions come back for them.
     Draining,
+    /// Retained messages are published.
+    Storing,
+    /// Subscribers come for them.
+    Flooding,
 }
 
 /// What happened in one part.

@@ -9,7 +9,7 @@ use super::outcome::{Mark, Part, Stretch};
 /// What happened between two moments.
 #[derive(Debug, Serialize)]
 pub(super) struct PartReport {
-    /// `connecting`, `holding`, `measuring`, `queueing` or `draining`.
+    /// `connecting`, `holding`, `measuring`, `queueing`, `draining`, `storing` or `flooding`.
     pub(super) part: &'static str,
     pub(super) seconds: f64,
     pub(super) connected: u64,
@@ -35,7 +35,11 @@ pub(super) struct PartReport {
 /// Adds up what the threads did in one part; rates are sums of theirs, for their clocks do not start as one.
 pub(super) fn part(stretches: &[Stretch], per: &'static str) -> PartReport {
     let first = &stretches[0];
-    let per = if first.part == Part::Holding { "second" } else { per };
+    let per = match first.part {
+        Part::Holding => "second",
+        Part::Queueing | Part::Storing => "publish",
+        Part::Connecting | Part::Measuring | Part::Draining | Part::Flooding => per,
+    };
     let mut report = PartReport {
         part: name(first.part),
         seconds: 0.0,
@@ -62,12 +66,8 @@ pub(super) fn part(stretches: &[Stretch], per: &'static str) -> PartReport {
         "second" => report.seconds,
         "connection" => report.connected as f64,
         "publish" => report.sent as f64,
-        _ if first.part == Part::Queueing => report.sent as f64,
         _ => report.received as f64,
     };
-    if first.part == Part::Queueing {
-        report.per = "publish";
-    }
     let costs = stretches.iter().find(|stretch| stretch.from.own > 0).unwrap_or(first);
     let elapsed = (costs.until.at.saturating_sub(costs.from.at)).max(1) as f64;
     let own = costs.until.own.saturating_sub(costs.from.own) as f64;
@@ -105,5 +105,7 @@ fn name(part: Part) -> &'static str {
         Part::Measuring => "measuring",
         Part::Queueing => "queueing",
         Part::Draining => "draining",
+        Part::Storing => "storing",
+        Part::Flooding => "flooding",
     }
 }

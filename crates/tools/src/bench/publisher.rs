@@ -57,6 +57,34 @@ impl Publisher {
         outlet.append(out, message, Particular { id, repetition: Repetition::First, sequence, due })
     }
 
+    /// Appends up to `most` publishes that are all due at `due`, until they are `bytes` or more; says how many. `None`: they
+    /// differ in topic or size, so each is to be pushed.
+    #[inline]
+    pub(super) fn push_alike(
+        &mut self,
+        out: &mut Vec<u8>,
+        message: &Message,
+        due: u64,
+        (most, bytes): (u64, usize),
+    ) -> Option<u64> {
+        let Self { outlets, in_flight, sent, .. } = self;
+        let [outlet] = &mut outlets[..] else { return None };
+        let (template, stream, next) = outlet.alike(message)?;
+        let len = template.packet_len();
+        let count = most.min(bytes.div_ceil(len) as u64);
+        out.reserve(count as usize * len);
+        for sequence in *next..*next + count {
+            let id = match message.qos {
+                QoS::AtMostOnce => 0,
+                QoS::AtLeastOnce | QoS::ExactlyOnce => in_flight.take(0, sequence, due),
+            };
+            template.append(out, message, stream, Particular { id, repetition: Repetition::First, sequence, due });
+        }
+        *next += count;
+        *sent += count;
+        Some(count)
+    }
+
     /// A connection begins: the broker knows no aliases.
     pub(super) fn forget_aliases(&mut self) {
         self.outlets.iter_mut().for_each(Outlet::forget_alias);
@@ -147,6 +175,24 @@ mod tests {
         let expected = [("t/0", 0), ("t/1", 0), ("t/0", 1), ("t/1", 1)];
         assert_eq!(packets(&out), expected.map(|(topic, sequence)| (topic.to_owned(), sequence, 0, false)));
         assert_eq!(publisher.room(QoS::AtMostOnce), 96);
+    }
+
+    #[test]
+    fn publishes_that_are_alike_are_those_that_are_pushed() {
+        let message = message(QoS::AtLeastOnce);
+        let publisher = |topics| {
+            let outlets = (0..topics).map(|topic| Outlet::new(&message, topic, "t", None)).collect();
+            Publisher::new(0, 0, outlets, 100, 10)
+        };
+        let (mut one, mut other, mut out, mut expected) = (publisher(1), publisher(1), Vec::new(), Vec::new());
+        for (most, bytes, count) in [(3, 1000, 3), (5, 1, 1), (5, 0, 0)] {
+            assert_eq!(one.push_alike(&mut out, &message, 7, (most, bytes)), Some(count));
+            for _ in 0..count {
+                other.push(&mut expected, &message, 7);
+            }
+        }
+        assert_eq!((packets(&out), one.sent, one.in_flight.len()), (packets(&expected), 4, 4));
+        assert_eq!(publisher(2).push_alike(&mut out, &message, 7, (1, 1)), None);
     }
 
     #[test]

@@ -10,6 +10,9 @@ use mqtt::{ProtocolVersion, QoS};
 use super::message::Message;
 use super::topics::TopicTemplate;
 
+/// Seconds that sessions of --reconnect, --persistent and offline are kept, should this end without deleting them.
+pub(super) const SESSION_EXPIRY_S: u32 = 3600;
+
 /// Everything about a run but where the broker is.
 #[derive(Debug)]
 pub(super) struct Settings {
@@ -77,6 +80,8 @@ pub(super) struct ConnectLoad {
     pub(super) style: ConnectStyle,
     /// What each subscribes to.
     pub(super) filter: Option<TopicTemplate>,
+    /// How many filters of each that makes.
+    pub(super) filters: u32,
 }
 
 /// How long connections last.
@@ -95,7 +100,7 @@ pub(super) struct TrafficLoad {
     pub(super) scenario: &'static str,
     pub(super) publishers: u32,
     pub(super) subscribers: u32,
-    /// Of each publisher.
+    /// Of each publisher; with [`Routing::Retained`] of all of them.
     pub(super) topics: u32,
     pub(super) topic: TopicTemplate,
     /// Without the share.
@@ -104,6 +109,8 @@ pub(super) struct TrafficLoad {
     pub(super) routing: Routing,
     pub(super) message: Arc<Message>,
     pub(super) subscription_qos: QoS,
+    /// Percentage of subscribers whose sessions outlive their connections, whatever is said of all clients.
+    pub(super) persistent: u8,
     pub(super) alias: Alias,
     pub(super) pace: Pace,
     /// QoS 1 and 2: publishes of one publisher without acknowledgement.
@@ -132,6 +139,15 @@ pub(super) enum Routing {
         /// Messages for each subscriber.
         each: u64,
     },
+    /// Each topic has one message, stored before the subscribers come; the publishers share the topics out among them.
+    Retained,
+}
+
+impl Routing {
+    /// Whether the subscribers come only when everything is sent.
+    pub(super) fn is_in_turn(self) -> bool {
+        matches!(self, Self::Absent { .. } | Self::Retained)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -170,7 +186,7 @@ impl TrafficLoad {
             Routing::Nowhere | Routing::Others { .. } => 0,
             Routing::Pairs | Routing::Absent { .. } => 1,
             Routing::All if self.share.is_some() => 1,
-            Routing::All => u64::from(self.subscribers),
+            Routing::All | Routing::Retained => u64::from(self.subscribers),
         }
     }
 
@@ -178,6 +194,7 @@ impl TrafficLoad {
     pub(super) fn streams(&self) -> u32 {
         match self.routing {
             Routing::Absent { .. } => self.subscribers,
+            Routing::Retained => self.topics,
             _ => self.publishers * self.topics,
         }
     }
@@ -190,6 +207,12 @@ impl TrafficLoad {
         }
     }
 
+    /// Whether `subscriber` is one of those whose sessions stay; they are spread evenly.
+    pub(super) fn is_persistent(&self, subscriber: u32) -> bool {
+        let until = |number: u64| number * u64::from(self.persistent) / 100;
+        until(u64::from(subscriber) + 1) > until(u64::from(subscriber))
+    }
+
     /// What `subscriber` subscribes to.
     pub(super) fn filter_of(&self, subscriber: u32) -> String {
         let filter = self.filter.fill(&[(super::topics::Place::Subscriber, subscriber)]);
@@ -197,13 +220,6 @@ impl TrafficLoad {
             Some(share) => format!("$share/{share}/{filter}"),
             None => filter,
         }
-    }
-}
-
-impl Clients {
-    /// Whether the broker keeps sessions when connections end.
-    pub(super) fn keep_sessions(&self) -> bool {
-        self.session_expiry > 0
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use mqtt::{ProtocolVersion, QoS};
 
 use super::arguments::{Conn, Fan, Message as MessageArguments, Offline, Pace as PaceArguments};
-use super::arguments::{PointToPoint, Pub, Sub, Subscription};
+use super::arguments::{PointToPoint, Pub, Retained, Sub, Subscription};
 use super::checking::{not_zero, positive};
 use super::message::Message;
 use super::settings::{Alias, ConnectLoad, ConnectStyle, Pace, Routing, SettingsError, Span, TrafficLoad};
@@ -16,6 +16,9 @@ use super::topics::{Place, TopicTemplate};
 
 /// Publishes in flight with --rate, where no window bounds them.
 const RATED_IN_FLIGHT: u16 = 1000;
+
+/// How long nothing may come before what a broker kept is given up.
+const STORED_DRAIN: Duration = Duration::from_secs(5);
 
 /// What every scenario is made with.
 pub(super) struct Frame {
@@ -50,7 +53,7 @@ impl Frame {
         if let Some(filter) = &filter {
             filter.check_filter().map_err(|reason| SettingsError::Topic { option: "filter", reason })?;
         }
-        Ok(ConnectLoad { connections: some("connections", conn.connections)?, style, filter })
+        Ok(ConnectLoad { connections: some("connections", conn.connections)?, style, filter, filters: conn.filters })
     }
 
     pub(super) fn publishers(&self, publish: &Pub) -> Result<TrafficLoad, SettingsError> {
@@ -135,6 +138,7 @@ impl Frame {
             routing: shape.routing,
             message: Arc::new(self.message(message, qos)?),
             subscription_qos: given_qos.map_or(qos, quality),
+            persistent: subscription.map_or(0, |subscription| subscription.persistent),
             alias: if message.topic_alias { Alias::Used } else { Alias::Unused },
             pace: tempo(pace)?,
             in_flight: in_flight(pace),
@@ -177,6 +181,7 @@ impl Frame {
             routing: Routing::Others { timed: subscribe.latency, run: subscribe.output.run },
             message: Arc::new(Message::new(self.run, self.version, QoS::AtMostOnce, sizes, self.since_1970)),
             subscription_qos: qos,
+            persistent: 0,
             alias: Alias::Unused,
             pace: Pace::Sockets,
             in_flight: 1,
@@ -210,6 +215,7 @@ impl Frame {
             routing: Routing::Absent { each: offline.each },
             message: Arc::new(Message::new(self.run, self.version, qos, offline.size.clone(), self.since_1970)),
             subscription_qos: qos,
+            persistent: 0,
             alias: Alias::Unused,
             pace,
             in_flight: offline.inflight,
@@ -217,8 +223,32 @@ impl Frame {
                 warm_up: Duration::ZERO,
                 duration: None,
                 count: Some(u64::from(sessions) * offline.each),
-                drain: Duration::from_secs(5),
+                drain: STORED_DRAIN,
             },
+        })
+    }
+
+    pub(super) fn retained(&self, retained: &Retained) -> Result<TrafficLoad, SettingsError> {
+        let topics = some("topics", retained.topics)?;
+        let topic = TopicTemplate::new("causeway/bench/{run}/{topic}", self.run);
+        let message =
+            Message::new(self.run, self.version, quality(retained.qos), retained.size.clone(), self.since_1970);
+        Ok(TrafficLoad {
+            scenario: "retained",
+            publishers: some("publishers", retained.publishers)?.min(topics),
+            subscribers: some("subscribers", retained.subscribers)?,
+            topics,
+            filter: topic.any(&[Place::Topic]),
+            topic,
+            share: None,
+            routing: Routing::Retained,
+            message: Arc::new(message.retained()),
+            subscription_qos: quality(retained.sub_qos),
+            persistent: 0,
+            alias: Alias::Unused,
+            pace: Pace::Sockets,
+            in_flight: retained.inflight,
+            span: Span { warm_up: Duration::ZERO, duration: None, count: Some(u64::from(topics)), drain: STORED_DRAIN },
         })
     }
 }

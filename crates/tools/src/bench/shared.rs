@@ -59,6 +59,7 @@ pub(super) enum Doing {
     WarmingUp,
     Measuring,
     Queueing,
+    Storing,
     Draining,
     CleaningUp,
 }
@@ -70,6 +71,7 @@ impl Doing {
             Self::WarmingUp => "warming up",
             Self::Measuring => "measuring",
             Self::Queueing => "queueing",
+            Self::Storing => "storing",
             Self::Draining => "draining",
             Self::CleaningUp => "cleaning up",
         }

@@ -3,6 +3,9 @@
 /// Bytes of a payload that a stamp takes; shorter payloads carry none.
 pub(super) const STAMP_LEN: usize = 28;
 
+/// Where in a stamp what differs from message to message begins: sequence and time.
+pub(super) const STAMP_VARIES_AT: usize = 12;
+
 /// Tells a stamped payload from anything else.
 const MAGIC: [u8; 4] = *b"CwB1";
 
@@ -31,6 +34,13 @@ impl Stamp {
         bytes
     }
 
+    /// Writes sequence and time over those of a stamp, whose varying part is at the front of `bytes`.
+    #[inline]
+    pub(super) fn write_varying(bytes: &mut [u8], sequence: u64, due: u64) {
+        bytes[..8].copy_from_slice(&sequence.to_le_bytes());
+        bytes[8..16].copy_from_slice(&due.to_le_bytes());
+    }
+
     /// `None`: the payload carries no stamp.
     #[inline]
     pub(super) fn read(payload: &[u8]) -> Option<Self> {
@@ -57,6 +67,14 @@ mod tests {
         let mut payload = stamp.write().to_vec();
         payload.extend_from_slice(b"and more");
         assert_eq!(Stamp::read(&payload), Some(stamp));
+    }
+
+    #[test]
+    fn what_varies_is_written_over() {
+        let stamp = Stamp { run: 1, stream: 2, sequence: 3, due: 4 };
+        let mut payload = stamp.write();
+        Stamp::write_varying(&mut payload[STAMP_VARIES_AT..], 5, 6);
+        assert_eq!(Stamp::read(&payload), Some(Stamp { sequence: 5, due: 6, ..stamp }));
     }
 
     #[test]

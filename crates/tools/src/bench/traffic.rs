@@ -76,6 +76,7 @@ impl Traffic {
         // Why it ended early is known to the run; what was found out until then counts.
         let _ = match self.load.routing {
             Routing::Absent { .. } => self.queue_and_drain(),
+            Routing::Retained => self.store_and_flood(),
             _ => self.publish_and_receive(),
         };
         self.worker.site.shared.tallies[self.worker.site.me].is_finished.store(true, Ordering::Release);
@@ -202,7 +203,7 @@ impl Traffic {
             let count = self.load.span.count.unwrap_or(u64::MAX);
             return self.worker.site.shared.sum().received >= count || self.are_gone(&self.subscribers);
         }
-        let is_attended = !matches!(self.load.routing, Routing::Absent { .. }) && !self.subscribers.is_empty();
+        let is_attended = !self.load.routing.is_in_turn() && !self.subscribers.is_empty();
         let nobody_listens = is_attended && self.are_gone(&self.subscribers);
         counts[Count::Sent] >= self.flow.quota || nobody_listens
     }

@@ -7,7 +7,7 @@ use mqtt::{ConnAck, QoS};
 use super::connection::{Past, Phase, Role};
 use super::counts::Count;
 use super::fault::Fault;
-use super::hello::granted;
+use super::hello::{granted, session_expiry};
 use super::publisher::Session;
 use super::settings::{Alias, Load, TrafficLoad};
 use super::worker::Worker;
@@ -64,7 +64,7 @@ impl Worker {
         self.ledger.counts[Count::SessionsPresent] += u64::from(session == Session::Present);
         if past == Past::Known {
             self.ledger.counts[Count::Reconnected] += 1;
-            let is_lost = settings.clients.keep_sessions() && session == Session::Absent;
+            let is_lost = session_expiry(&settings, &connection.role) > 0 && session == Session::Absent;
             self.ledger.counts[Count::SessionsLost] += u64::from(is_lost);
         }
         match &settings.load {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{HOST, guards, text};
-use crate::resource::{AUTHENTICATION, AUTHORIZATION, BROKER, LISTENER};
+use super::{HOST, dataflow_fields, guards, text};
+use crate::resource::{AUTHENTICATION, AUTHORIZATION, BROKER, DATAFLOW, DATAFLOW_ENDPOINT, DATAFLOW_PROFILE, LISTENER};
 use crate::schema::{Shape, Standing};
 use crate::{Input, Plan, Problems};
 
@@ -100,11 +100,11 @@ fn broker_rows() -> Vec<Row> {
         ("advanced.clients.subscriberQueueLimit.length", json!(11), Changed),
         ("advanced.clients.subscriberQueueLimit.strategy", json!("None"), Changed),
         ("advanced.durability", json!("Fsync"), Changed),
-        ("advanced.encryptInternalTraffic", json!("Disabled"), Kept),
-        ("advanced.internalCerts.duration", json!("241h"), Kept),
-        ("advanced.internalCerts.renewBefore", json!("46m"), Kept),
-        ("advanced.internalCerts.privateKey.algorithm", json!("Ed25519"), Kept),
-        ("advanced.internalCerts.privateKey.rotationPolicy", json!("Never"), Kept),
+        ("advanced.encryptInternalTraffic", json!("Disabled"), Carried),
+        ("advanced.internalCerts.duration", json!("241h"), Carried),
+        ("advanced.internalCerts.renewBefore", json!("46m"), Carried),
+        ("advanced.internalCerts.privateKey.algorithm", json!("Ed25519"), Carried),
+        ("advanced.internalCerts.privateKey.rotationPolicy", json!("Never"), Carried),
         ("diskBackedMessageBuffer.maxSize", json!("2G"), Changed),
         ("diagnostics.logs.level", json!("debug"), Changed),
         ("diagnostics.metrics.prometheusPort", json!(9601), Changed),
@@ -231,8 +231,9 @@ fn set(document: &mut Value, path: &str, value: Value) {
 const OBJECTS: &str = include_str!("objects.yaml");
 
 pub(super) fn check(kind: &str, spec: &Value) -> Result<Plan, Problems> {
+    let group = if kind.starts_with("Dataflow") { "connectivity" } else { "mqttbroker" };
     let resource = json!({
-        "apiVersion": "mqttbroker.iotoperations.azure.com/v1", "kind": kind, "metadata": {"name": "default"}, "spec": spec
+        "apiVersion": format!("{group}.iotoperations.azure.com/v1"), "kind": kind, "metadata": {"name": "default"}, "spec": spec
     });
     let texts = vec![text("r.json", &resource.to_string()), text("objects.yaml", OBJECTS)];
     Plan::check(&Input { texts, ..Input::default() }, &HOST)
@@ -244,6 +245,7 @@ fn silent(plan: &Plan) -> Plan {
     let nowhere = || crate::Place::new(String::new(), (String::new(), 0), BTreeMap::new());
     plan.authentications.values_mut().for_each(|authentication| authentication.place = nowhere());
     plan.authorizations.values_mut().for_each(|authorization| authorization.place = nowhere());
+    plan.endpoints.values_mut().for_each(|endpoint| endpoint.place = None);
     plan
 }
 
@@ -324,6 +326,9 @@ fn no_field_is_without_a_row_and_each_row_says_what_the_schema_says() {
         (&LISTENER, listener_rows()),
         (&AUTHENTICATION, guards::authentication_rows()),
         (&AUTHORIZATION, guards::authorization_rows()),
+        (&DATAFLOW_ENDPOINT, dataflow_fields::endpoint_rows()),
+        (&DATAFLOW, dataflow_fields::dataflow_rows()),
+        (&DATAFLOW_PROFILE, dataflow_fields::profile_rows()),
     ] {
         let mut found = Vec::new();
         leaves(shape, "", &mut found);

@@ -75,7 +75,7 @@ pub(super) async fn explain(
     ClientId(id): ClientId,
     Query(query): Query<AuthorizationQuery>,
 ) -> Result<Json<Authorization>, Problem> {
-    let view = &endpoint.running()?.view;
+    let view = &endpoint.broker()?.view;
     let explanation = match query.action() {
         Ok(action) => view.explain(&id, action).await?,
         // The document has no words for parameters that need each other: who is not there is so whatever is asked.

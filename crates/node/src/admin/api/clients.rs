@@ -76,7 +76,7 @@ pub(super) async fn list(
     State(endpoint): State<Endpoint>,
     Query(query): Query<ClientsQuery>,
 ) -> Result<Json<Page<Client>>, Problem> {
-    Ok(Json(endpoint.running()?.view.clients(query).await?))
+    Ok(Json(endpoint.broker()?.view.clients(query).await?))
 }
 
 pub(super) async fn one(
@@ -84,7 +84,7 @@ pub(super) async fn one(
     ClientId(id): ClientId,
     _: NoQuery,
 ) -> Result<Json<Client>, Problem> {
-    let client = endpoint.running()?.view.client(&id).await?;
+    let client = endpoint.broker()?.view.client(&id).await?;
     client.map(Json).ok_or_else(|| no_client(&id))
 }
 
@@ -94,7 +94,7 @@ pub(super) async fn kick(
     ClientId(id): ClientId,
     _: NoQuery,
 ) -> Result<Response, Problem> {
-    match endpoint.running()?.view.kick(&id).await? {
+    match endpoint.broker()?.view.kick(&id).await? {
         Found::Yes => {
             tracing::info!(client = id, "disconnected through the admin API");
             endpoint.record(Action::ClientDisconnected { by, client_id: id });

@@ -23,6 +23,7 @@ pub(super) struct Draft<'a> {
     id: &'static str,
     summary: &'static str,
     parameters: Vec<Value>,
+    body: Option<Value>,
     responses: Map<String, Value>,
 }
 
@@ -38,16 +39,21 @@ impl Document {
     /// Adds an operation.
     pub(super) fn add(&mut self, method: &Method, path: &str, describe: impl FnOnce(Draft<'_>) -> Draft<'_>) {
         let schemas = &mut self.schemas;
-        let draft = Draft { schemas, id: "", summary: "", parameters: Vec::new(), responses: Map::new() };
-        let Draft { id, summary, parameters, responses, .. } = describe(draft);
+        let (parameters, responses) = (Vec::new(), Map::new());
+        let draft = Draft { schemas, id: "", summary: "", parameters, body: None, responses };
+        let Draft { id, summary, parameters, body, responses, .. } = describe(draft);
         let tag = path.strip_prefix("/api/v1/").and_then(|rest| rest.split('/').next()).unwrap_or("endpoint");
-        let operation = json!({
+        let mut operation = json!({
             "operationId": id,
             "summary": summary,
             "tags": [tag],
             "parameters": parameters,
             "responses": responses,
         });
+        if let Some(schema) = body {
+            operation["requestBody"] =
+                json!({ "required": true, "content": { "application/json": { "schema": schema } } });
+        }
         let methods = self.paths.entry(path).or_insert_with(|| json!({}));
         if let Some(methods) = methods.as_object_mut() {
             methods.insert(method.as_str().to_ascii_lowercase(), operation);
@@ -61,7 +67,7 @@ impl Document {
             "info": {
                 "title": "Causeway admin API",
                 "version": env!("CARGO_PKG_VERSION"),
-                "description": "Clients, sessions, subscriptions, retained messages and the configuration of one broker.",
+                "description": "Clients, sessions, subscriptions, retained messages, dataflows and the configuration of one process.",
                 "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
             },
             "servers": [{ "url": "/" }],
@@ -101,6 +107,12 @@ impl Draft<'_> {
         let schema = SchemaGenerator::default().into_root_schema_for::<T>();
         let fields = schema.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
         self.parameters.extend(fields.into_iter().map(|(name, field)| query_parameter(&name, field)));
+        self
+    }
+
+    /// What the request carries, in JSON.
+    pub(super) fn body<T: JsonSchema>(mut self) -> Self {
+        self.body = Some(json!(self.schemas.subschema_for::<T>()));
         self
     }
 

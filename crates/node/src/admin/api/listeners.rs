@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::json::Json;
 use super::query::NoQuery;
 use crate::admin::endpoint::Endpoint;
+use crate::admin::part::NO_CLIENTS;
 use crate::admin::problem::Problem;
 use crate::admin::source::{Framing, ListenerStatus, TlsMode};
 use crate::moment::rfc3339;
@@ -61,9 +62,12 @@ enum Mode {
 }
 
 pub(super) async fn list(State(endpoint): State<Endpoint>, _: NoQuery) -> Result<Json<Listeners>, Problem> {
-    let source = endpoint.running()?;
-    let certificates = (source.certificates)();
-    let items = (source.listeners)().into_iter().map(|listener| Listener::of(listener, &certificates)).collect();
+    let broker = endpoint.broker()?;
+    if !broker.part.has_clients() {
+        return Err(Problem::not_found(NO_CLIENTS));
+    }
+    let certificates = (broker.certificates)();
+    let items = (broker.listeners)().into_iter().map(|listener| Listener::of(listener, &certificates)).collect();
     Ok(Json(Listeners { items }))
 }
 

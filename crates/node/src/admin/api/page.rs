@@ -13,6 +13,16 @@ pub(crate) struct Page<T> {
     pub(crate) next: Option<String>,
 }
 
+impl<T> Page<T> {
+    /// The first of `items`, which are in order; `key` is what the next page begins behind.
+    pub(super) fn of(items: impl Iterator<Item = T>, limit: Limit, key: fn(&T) -> &String) -> Self {
+        let mut rest = items.peekable();
+        let items: Vec<T> = rest.by_ref().take(limit.items()).collect();
+        let next = rest.peek().and_then(|_| items.last()).map(|last| key(last).clone());
+        Self { items, next }
+    }
+}
+
 /// How many items a page may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(inline)]
@@ -22,6 +32,16 @@ impl Limit {
     pub(crate) fn items(self) -> usize {
         self.0.into()
     }
+}
+
+/// Whose items a list has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(inline)]
+pub(crate) enum Scope {
+    #[default]
+    Broker,
+    Process,
 }
 
 impl Default for Limit {

@@ -1,4 +1,4 @@
-//! What stands in paths: client identifiers and topics, percent-encoded.
+//! What stands in paths: client identifiers, topics and names of resources, percent-encoded.
 
 use axum::extract::{FromRequestParts, Path};
 use axum::http::StatusCode;
@@ -27,6 +27,12 @@ pub(super) struct ClientId(pub(super) String);
 /// A well-formed topic name.
 pub(super) struct Topic(pub(super) String);
 
+/// The name of a Dataflow; anything may be asked for.
+pub(super) struct DataflowName(pub(super) String);
+
+/// The name of a DataflowEndpoint; anything may be asked for.
+pub(super) struct EndpointName(pub(super) String);
+
 impl<S: Send + Sync> FromRequestParts<S> for ClientId {
     type Rejection = Problem;
 
@@ -48,6 +54,22 @@ impl<S: Send + Sync> FromRequestParts<S> for Topic {
             Ok(()) => Ok(Self(topic)),
             Err(error) => Err(wrong("topic", &error.to_string(), A_TOPIC_NAME)),
         }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for DataflowName {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        text(parts, state, "dataflow").await.map(Self)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for EndpointName {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        text(parts, state, "endpoint").await.map(Self)
     }
 }
 
@@ -74,6 +96,16 @@ pub(super) fn check_topic_filter(text: &str) -> Result<(), TopicError> {
 /// A client identifier in the document.
 pub(super) fn client_id(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "minLength": 1, "pattern": "^[^\\u0000]+$" })
+}
+
+/// The name of a Dataflow or a DataflowEndpoint in the document.
+pub(super) fn resource_name(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "minLength": 3,
+        "maxLength": 63,
+        "pattern": "^[a-z0-9][a-z0-9-]*[a-z0-9]$",
+    })
 }
 
 /// A topic name in the document.

@@ -40,10 +40,11 @@ impl Binary {
 }
 
 impl Payload {
-    pub(crate) fn new(whole: &[u8], limit: PayloadLimit) -> Self {
+    /// Of `whole_bytes` bytes, of which there are `begun`.
+    pub(crate) fn new(begun: &[u8], whole_bytes: u64, limit: PayloadLimit) -> Self {
         let limit = usize::try_from(limit.0).unwrap_or(usize::MAX);
-        let given = whole.get(..limit).unwrap_or(whole);
-        let cut = given.len() < whole.len();
+        let given = begun.get(..limit).unwrap_or(begun);
+        let cut = (given.len() as u64) < whole_bytes;
         Self { payload: Binary::new(given), payload_text: text(given, cut), payload_truncated: cut }
     }
 }
@@ -65,7 +66,8 @@ mod tests {
     use super::{Payload, PayloadLimit};
 
     fn of(whole: &[u8], limit: u32) -> (String, Option<String>, bool) {
-        let Payload { payload, payload_text, payload_truncated } = Payload::new(whole, PayloadLimit(limit));
+        let Payload { payload, payload_text, payload_truncated } =
+            Payload::new(whole, whole.len() as u64, PayloadLimit(limit));
         (payload.0, payload_text, payload_truncated)
     }
 

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::json::Json;
-use super::page::{Limit, Page};
+use super::page::{Limit, Page, Scope};
 use super::path::{Topic, topic_filter};
 use super::payload::{Binary, Payload, PayloadLimit};
 use super::query::{NoQuery, Query};
@@ -68,6 +68,9 @@ pub(crate) struct RetainedQuery {
     #[serde(default)]
     #[schemars(schema_with = "topic_filter")]
     pub(crate) filter: Option<String>,
+    /// Of the whole broker, or only of the partitions that this process leads.
+    #[serde(default)]
+    pub(crate) scope: Scope,
 }
 
 /// How much of the payload.
@@ -83,7 +86,7 @@ pub(super) async fn list(
     State(endpoint): State<Endpoint>,
     Query(query): Query<RetainedQuery>,
 ) -> Result<Json<Page<RetainedTopic>>, Problem> {
-    Ok(Json(endpoint.running()?.view.retained(query).await?))
+    Ok(Json(endpoint.broker()?.view.retained(query).await?))
 }
 
 pub(super) async fn one(
@@ -91,7 +94,7 @@ pub(super) async fn one(
     Topic(topic): Topic,
     Query(query): Query<PayloadQuery>,
 ) -> Result<Json<RetainedMessage>, Problem> {
-    let message = endpoint.running()?.view.retained_message(&topic, query.payload_limit).await?;
+    let message = endpoint.broker()?.view.retained_message(&topic, query.payload_limit).await?;
     message.map(Json).ok_or_else(|| nothing_retained(&topic))
 }
 
@@ -101,7 +104,7 @@ pub(super) async fn delete(
     Topic(topic): Topic,
     _: NoQuery,
 ) -> Result<Response, Problem> {
-    match endpoint.running()?.view.delete_retained(&topic).await? {
+    match endpoint.broker()?.view.delete_retained(&topic).await? {
         Found::Yes => {
             tracing::info!(topic, "retained message deleted through the admin API");
             endpoint.record(Action::RetainedDeleted { by, topic });

@@ -1,5 +1,7 @@
 //! Which path is answered by what, and the same in the document.
 
+mod members;
+
 use std::sync::Arc;
 
 use axum::Router;
@@ -14,17 +16,22 @@ use axum::routing::{MethodFilter, on};
 use super::authorization::{Authorization, AuthorizationQuery};
 use super::clients::{Client, ClientsQuery};
 use super::configuration::Configuration;
+use super::dataflow_endpoints::{DataflowEndpoint, EndpointsQuery};
+use super::dataflows::{Dataflow, DataflowSummary, DataflowsQuery};
 use super::document::{Document, Draft};
 use super::health::HealthReport;
 use super::listeners::Listeners;
 use super::page::Page;
-use super::path::{client_id, topic_name};
+use super::path::{client_id, resource_name, topic_name};
 use super::query::{NoQuery, Nothing};
 use super::retained::{PayloadQuery, RetainedMessage, RetainedQuery, RetainedTopic};
 use super::sessions::{Session, SessionsQuery};
 use super::subscriptions::{Subscription, SubscriptionsQuery};
 use super::traces::{Trace, Traces, TracesQuery, trace_id};
-use super::{authorization, clients, configuration, health, listeners, retained, sessions, subscriptions, traces};
+use super::{
+    authorization, clients, configuration, dataflow_endpoints, dataflows, health, listeners, retained, sessions,
+    subscriptions, traces,
+};
 use crate::admin::endpoint::Endpoint;
 use crate::admin::metrics;
 use crate::admin::problem::Problem;
@@ -37,7 +44,7 @@ Causeway's admin endpoint
 
 /health/live           200 while the process runs
 /health/ready          200 while clients are served
-/health                the broker's condition and its reasons, as JSON
+/health                its condition and its reasons, as JSON
 /metrics               for Prometheus
 /api/v1/clients        who is connected; DELETE /api/v1/clients/ID disconnects
 /api/v1/clients/ID/authorization  what a client may do, and why
@@ -45,7 +52,10 @@ Causeway's admin endpoint
 /api/v1/subscriptions  who asked for which topics
 /api/v1/retained       retained messages; DELETE /api/v1/retained/TOPIC deletes
 /api/v1/traces         recorded traces
+/api/v1/dataflows      what crosses between brokers; /api/v1/dataflows/NAME  how that goes
+/api/v1/dataflow-endpoints  the brokers that dataflows connect
 /api/v1/listeners      where clients may connect
+/api/v1/internal-certificates  how processes of a cluster know each other; POST rotate, rotate-authority, remove, tokens
 /api/v1/configuration  what is in effect, and where it came from
 /api/v1/openapi.json   all of this for programs
 ";
@@ -56,6 +66,8 @@ pub(crate) fn router(endpoint: Endpoint) -> Router {
     probes(&mut routes);
     connected(&mut routes);
     messages(&mut routes);
+    crossing(&mut routes);
+    members::add(&mut routes);
     process(&mut routes);
     routes.finish(endpoint)
 }
@@ -74,7 +86,11 @@ impl Routes {
     {
         let Place { method, routed, documented } = path;
         self.document.add(&method, documented, describe);
-        let filter = if method == Method::DELETE { MethodFilter::DELETE } else { MethodFilter::GET };
+        let filter = match method {
+            Method::DELETE => MethodFilter::DELETE,
+            Method::POST => MethodFilter::POST,
+            _ => MethodFilter::GET,
+        };
         self.router = std::mem::take(&mut self.router).route(routed, on(filter, handler));
     }
 
@@ -107,6 +123,10 @@ struct Place {
 
 fn get(path: &'static str) -> Place {
     Place { method: Method::GET, routed: path, documented: path }
+}
+
+fn post(path: &'static str) -> Place {
+    Place { method: Method::POST, routed: path, documented: path }
 }
 
 fn delete(path: &'static str) -> Place {
@@ -142,7 +162,7 @@ fn probes(routes: &mut Routes) {
     routes.add(
         get("/health"),
         |draft| {
-            let draft = draft.id("readHealth", "The broker's condition with its reasons.");
+            let draft = draft.id("readHealth", "The condition of the process with its reasons.");
             let draft = draft.json::<HealthReport>("Available or Degraded: clients are served.");
             let unserved = "Unavailable or Unknown: clients are not served.";
             guarded(draft).json_with::<HealthReport>(StatusCode::SERVICE_UNAVAILABLE, unserved)
@@ -204,7 +224,7 @@ fn connected(routes: &mut Routes) {
         |draft| {
             let draft = draft.id("listSubscriptions", "Subscriptions, by client identifier and filter.");
             let draft = answered(draft.query::<SubscriptionsQuery>().json::<Page<Subscription>>("A page of them."));
-            draft.refused(StatusCode::NOT_FOUND, "`after` is no place in the list.")
+            draft.refused(StatusCode::NOT_FOUND, "`after` is no place in the list, or there is no broker here.")
         },
         subscriptions::list,
     );
@@ -242,7 +262,7 @@ fn messages(routes: &mut Routes) {
         get("/api/v1/traces"),
         |draft| {
             let draft = draft.id("listTraces", "Recorded traces, newest first.").query::<TracesQuery>();
-            running(draft.json::<Traces>("The newest."))
+            of_broker(draft.json::<Traces>("The newest."))
         },
         traces::list,
     );
@@ -251,16 +271,55 @@ fn messages(routes: &mut Routes) {
         |draft| {
             let draft = draft.id("readTrace", "A trace with its spans.").json::<Trace>("The trace.");
             let draft = draft.path("traceId", "As the list gives it.", trace_id).query::<Nothing>();
-            running(draft).refused(StatusCode::NOT_FOUND, "It is not kept, or never was.")
+            running(draft).refused(StatusCode::NOT_FOUND, "It is not kept, or never was; or there is no broker here.")
         },
         traces::one,
+    );
+}
+
+fn crossing(routes: &mut Routes) {
+    routes.add(
+        get("/api/v1/dataflows"),
+        |draft| {
+            let draft = draft.id("listDataflows", "Dataflows, by their names.").query::<DataflowsQuery>();
+            running(draft.json::<Page<DataflowSummary>>("A page of them."))
+        },
+        dataflows::list,
+    );
+    routes.add(
+        get("/api/v1/dataflows/{dataflow}"),
+        |draft| {
+            let draft = draft.id("readDataflow", "A dataflow with its instances and their connections.");
+            let draft = draft.path("dataflow", "The name of the Dataflow.", resource_name).query::<Nothing>();
+            let draft = running(draft.json::<Dataflow>("The dataflow."));
+            draft.refused(StatusCode::NOT_FOUND, "There is none with this name.")
+        },
+        dataflows::one,
+    );
+    routes.add(
+        get("/api/v1/dataflow-endpoints"),
+        |draft| {
+            let draft = draft.id("listDataflowEndpoints", "DataflowEndpoints, by their names.");
+            running(draft.query::<EndpointsQuery>().json::<Page<DataflowEndpoint>>("A page of them."))
+        },
+        dataflow_endpoints::list,
+    );
+    routes.add(
+        get("/api/v1/dataflow-endpoints/{endpoint}"),
+        |draft| {
+            let draft = draft.id("readDataflowEndpoint", "A DataflowEndpoint with the connections to it.");
+            let draft = draft.path("endpoint", "The name of the DataflowEndpoint.", resource_name).query::<Nothing>();
+            let draft = running(draft.json::<DataflowEndpoint>("The endpoint."));
+            draft.refused(StatusCode::NOT_FOUND, "There is none with this name.")
+        },
+        dataflow_endpoints::one,
     );
 }
 
 fn process(routes: &mut Routes) {
     routes.add(
         get("/api/v1/listeners"),
-        |draft| running(draft.id("listListeners", "Open listeners.").json::<Listeners>("All of them.")),
+        |draft| of_broker(draft.id("listListeners", "Open listeners.").json::<Listeners>("All of them.")),
         listeners::list,
     );
     routes.add(
@@ -282,21 +341,25 @@ fn guarded(draft: Draft<'_>) -> Draft<'_> {
 }
 
 fn running(draft: Draft<'_>) -> Draft<'_> {
-    guarded(draft).refused(StatusCode::SERVICE_UNAVAILABLE, "The broker is starting or ending.")
+    guarded(draft).refused(StatusCode::SERVICE_UNAVAILABLE, "The process is starting or ending.")
+}
+
+fn of_broker(draft: Draft<'_>) -> Draft<'_> {
+    running(draft).refused(StatusCode::NOT_FOUND, "This process is a bridge and has no broker in it.")
 }
 
 fn answered(draft: Draft<'_>) -> Draft<'_> {
-    running(draft).refused(StatusCode::GATEWAY_TIMEOUT, "The broker's inside did not answer in time.")
+    of_broker(draft).refused(StatusCode::GATEWAY_TIMEOUT, "The broker's inside did not answer in time.")
 }
 
 fn one_client(draft: Draft<'_>) -> Draft<'_> {
     let draft = draft.path("clientId", "The client identifier, percent-encoded.", client_id);
-    answered(draft).refused(StatusCode::NOT_FOUND, "There is none with this identifier.")
+    answered(draft).refused(StatusCode::NOT_FOUND, "There is none with this identifier, or no broker here.")
 }
 
 fn one_topic(draft: Draft<'_>) -> Draft<'_> {
     let draft = draft.path("topic", "The topic name, percent-encoded; slashes may stand as they are.", topic_name);
-    answered(draft).refused(StatusCode::NOT_FOUND, "No message is retained for it.")
+    answered(draft).refused(StatusCode::NOT_FOUND, "No message is retained for it, or there is no broker here.")
 }
 
 fn changing(draft: Draft<'_>) -> Draft<'_> {
@@ -304,7 +367,7 @@ fn changing(draft: Draft<'_>) -> Draft<'_> {
 }
 
 async fn scrape(State(endpoint): State<Endpoint>) -> Result<Response, Problem> {
-    let text = metrics::page(&endpoint)?;
+    let text = metrics::page(&endpoint).await?;
     Ok(([(CONTENT_TYPE, PROMETHEUS)], text).into_response())
 }
 

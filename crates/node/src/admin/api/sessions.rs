@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::json::Json;
-use super::page::{Limit, Page};
+use super::page::{Limit, Page, Scope};
 use super::path::ClientId;
 use super::query::{NoQuery, Query};
 use crate::admin::endpoint::Endpoint;
@@ -17,6 +17,8 @@ use crate::admin::problem::Problem;
 pub(crate) struct Session {
     pub(crate) client_id: String,
     pub(crate) connected: bool,
+    /// The number of the frontend where its client is connected; null while it is not. The broker in one process is 0.
+    pub(crate) frontend: Option<u16>,
     /// Whether it outlives its connection: its expiry is not 0.
     pub(crate) persistent: bool,
     /// How long it outlives its connection; 4294967295 is for ever.
@@ -52,13 +54,16 @@ pub(crate) struct SessionsQuery {
     pub(crate) connected: Option<bool>,
     /// Only sessions that outlive their connection, or only those that do not.
     pub(crate) persistent: Option<bool>,
+    /// Of the whole broker, or only of the partitions that this process leads.
+    #[serde(default)]
+    pub(crate) scope: Scope,
 }
 
 pub(super) async fn list(
     State(endpoint): State<Endpoint>,
     Query(query): Query<SessionsQuery>,
 ) -> Result<Json<Page<Session>>, Problem> {
-    Ok(Json(endpoint.running()?.view.sessions(query).await?))
+    Ok(Json(endpoint.broker()?.view.sessions(query).await?))
 }
 
 pub(super) async fn one(
@@ -66,7 +71,7 @@ pub(super) async fn one(
     ClientId(id): ClientId,
     _: NoQuery,
 ) -> Result<Json<Session>, Problem> {
-    let session = endpoint.running()?.view.session(&id).await?;
+    let session = endpoint.broker()?.view.session(&id).await?;
     session
         .map(Json)
         .ok_or_else(|| Problem::not_found(format!("there is no session with the client identifier {id:?}")))

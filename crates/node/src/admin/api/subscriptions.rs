@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::json::Json;
-use super::page::{Limit, Page};
+use super::page::{Limit, Page, Scope};
 use super::path::{subscription, topic_name};
 use super::query::Query;
 use crate::admin::endpoint::Endpoint;
@@ -48,11 +48,14 @@ pub(crate) struct SubscriptionsQuery {
     #[serde(default)]
     #[schemars(schema_with = "topic_name")]
     pub(crate) topic: Option<String>,
+    /// Of the whole broker, or only of the partitions that this process leads.
+    #[serde(default)]
+    pub(crate) scope: Scope,
 }
 
 pub(super) async fn list(
     State(endpoint): State<Endpoint>,
     Query(query): Query<SubscriptionsQuery>,
 ) -> Result<Json<Page<Subscription>>, Problem> {
-    Ok(Json(endpoint.running()?.view.subscriptions(query).await?))
+    Ok(Json(endpoint.broker()?.view.subscriptions(query).await?))
 }

@@ -104,7 +104,7 @@ pub(super) async fn list(
     State(endpoint): State<Endpoint>,
     Query(query): Query<TracesQuery>,
 ) -> Result<Json<Traces>, Problem> {
-    Ok(Json(Traces { items: endpoint.running()?.view.traces(query.limit.items()) }))
+    Ok(Json(Traces { items: endpoint.broker()?.view.traces(query.limit.items())? }))
 }
 
 pub(super) async fn one(
@@ -112,6 +112,6 @@ pub(super) async fn one(
     TraceId(id): TraceId,
     _: NoQuery,
 ) -> Result<Json<Trace>, Problem> {
-    let trace = endpoint.running()?.view.trace(&id);
+    let trace = endpoint.broker()?.view.trace(&id)?;
     trace.map(Json).ok_or_else(|| Problem::not_found(format!("no trace {id} is kept; only the newest are")))
 }

@@ -1,4 +1,4 @@
-//! Metrics of the Azure IoT Operations broker that there are not, and why.
+//! Metrics of the Azure IoT Operations broker and its dataflows that there are not, and why.
 
 /// Some of them with one reason.
 pub(in crate::admin) struct Absent {
@@ -53,5 +53,25 @@ pub(in crate::admin) static ABSENT: &[Absent] = &[
             "aio_broker_internal_client_removed",
         ],
         why: "Frontend and backend of one process talk over memory, not over connections.",
+    },
+    Absent {
+        names: &["aio_dataflow_transformation_latency"],
+        why: "There are no transformations yet: a message is ready to be sent when it is received.",
+    },
+    Absent {
+        names: &[
+            "aio_dataflow_active_dataflow_graphs",
+            "aio_dataflow_graphs",
+            "aio_dataflow_graph_modules",
+            "aio_dataflow_graph_inputs",
+            "aio_dataflow_graph_operators",
+            "aio_dataflow_graph_errors",
+            "aio_dataflow_graph_module_exit",
+            "aio_dataflow_graph_messages_received",
+            "aio_dataflow_graph_messages_sent",
+            "aio_dataflow_graph_accumulated_messages",
+            "aio_dataflow_graph_accumulated_bytes",
+        ],
+        why: "There are no DataflowGraphs yet.",
     },
 ];

@@ -19,7 +19,7 @@ metrics! { MODEL:
     AUTHORIZATION_ALLOW: Counter "aio_broker_authorization_allow" CATEGORY, "Requests of clients permitted.";
     AUTHORIZATION_DENY: Counter "aio_broker_authorization_deny" CATEGORY, "Requests of clients refused.";
     AUTHORIZATION_FAILURES: Counter "aio_broker_authorization_failures" CATEGORY, "Requests of clients that could not be decided on.";
-    QOS0_DROPPED: Counter "aio_broker_qos0_messages_dropped" &["ns", "host", "category", "direction"], "QoS 0 messages dropped: incoming ones that could not be taken, outgoing ones because their client reads too slowly.";
+    QOS0_DROPPED: Counter "aio_broker_qos0_messages_dropped" &["ns", "host", "category", "direction"], "QoS 0 messages dropped: incoming ones that could not be taken, outgoing ones because their client reads too slowly, or because they came too late from a backend that is not the leader any more.";
     RETAINED_MESSAGES: Gauge "aio_broker_store_retained_messages" CHAIN, "Retained messages held.";
     RETAINED_BYTES: Gauge "aio_broker_store_retained_bytes" CHAIN, "Payload bytes of retained messages.";
     WILL_MESSAGES: Gauge "aio_broker_store_will_messages" CHAIN, "Wills held for connected clients, and those that wait for their delay.";

@@ -5,13 +5,14 @@ use partition::Counters;
 
 use crate::admin::catalogue::model as name;
 use crate::admin::exposition::{Exposition, Metric};
-use crate::admin::figures::BrokerFigures;
+use crate::admin::figures::{BrokerFigures, Cardinality};
+use crate::admin::part::Part;
 
-pub(super) fn write(page: &mut Exposition, figures: &BrokerFigures) {
+pub(super) fn write(page: &mut Exposition, part: Part, figures: &BrokerFigures) {
     categories(page, figures);
     partitions(page, figures);
     sessions(page, figures);
-    host(page, figures);
+    host(page, part, figures);
     page.metric(&name::VERSION).value(&[env!("CARGO_PKG_VERSION")], 1.0);
 }
 
@@ -57,7 +58,7 @@ fn partitions(page: &mut Exposition, figures: &BrokerFigures) {
     ];
     for (metric, of) in BY_PARTITION {
         let mut samples = page.metric(metric);
-        for (chain, counters) in figures.partitions.iter().enumerate() {
+        for (chain, counters) in &figures.partitions {
             samples.value(&[&figures.place.namespace, &chain.to_string()], of(counters) as f64);
         }
     }
@@ -76,7 +77,7 @@ fn sessions(page: &mut Exposition, figures: &BrokerFigures) {
     ];
     for (metric, of) in BY_KIND {
         let mut samples = page.metric(metric);
-        for (chain, counters) in figures.partitions.iter().enumerate() {
+        for (chain, counters) in &figures.partitions {
             for (is_persistent, count) in of(counters) {
                 samples.value(&[&figures.place.namespace, &chain.to_string(), is_persistent], count as f64);
             }
@@ -84,22 +85,26 @@ fn sessions(page: &mut Exposition, figures: &BrokerFigures) {
     }
 }
 
-fn host(page: &mut Exposition, figures: &BrokerFigures) {
+fn host(page: &mut Exposition, part: Part, figures: &BrokerFigures) {
     let (namespace, host) = (&*figures.place.namespace, &*figures.place.host);
-    let (partitions, workers) = (figures.cardinality.partitions, figures.cardinality.frontend_workers);
-    let by_host: [(&'static Metric, f64); 9] = [
-        (&name::REJECTED_MEMORY, figures.totals.rejected_memory as f64),
-        (&name::DISK_BUFFER_USAGE, figures.queue_disk_bytes as f64),
-        // One replica of each partition, with one worker.
+    let Cardinality { frontend_workers, partitions } = figures.cardinality;
+    let (queued, restarts) = (figures.queue_disk_bytes as f64, figures.restarts as f64);
+    // One replica of each partition, with one worker.
+    let of_partitions: [(&'static Metric, f64); 5] = [
+        (&name::DISK_BUFFER_USAGE, queued),
         (&name::BACKEND_REPLICAS, partitions.into()),
         (&name::BACKEND_PARTITIONS, partitions.into()),
         (&name::BACKEND_WORKERS, 1.0),
-        (&name::FRONTEND_REPLICAS, 1.0),
-        (&name::FRONTEND_WORKERS, workers.into()),
-        (&name::BACKEND_RESTARTS, figures.restarts as f64),
-        (&name::FRONTEND_RESTARTS, figures.restarts as f64),
+        (&name::BACKEND_RESTARTS, restarts),
     ];
-    for (metric, value) in by_host {
+    let of_clients: [(&'static Metric, f64); 4] = [
+        (&name::REJECTED_MEMORY, figures.totals.rejected_memory as f64),
+        (&name::FRONTEND_REPLICAS, 1.0),
+        (&name::FRONTEND_WORKERS, frontend_workers.into()),
+        (&name::FRONTEND_RESTARTS, restarts),
+    ];
+    let here = of_clients.into_iter().filter(|_| part.has_clients());
+    for (metric, value) in here.chain(of_partitions.into_iter().filter(|_| part.has_partitions())) {
         page.metric(metric).value(&[namespace, host], value);
     }
     let mut pools = page.metric(&name::POOL_USED);

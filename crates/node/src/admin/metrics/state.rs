@@ -4,27 +4,34 @@ use std::time::UNIX_EPOCH;
 
 use auth::authentication::{Counted, MethodKind};
 
+use crate::admin::catalogue::dataflow::RECONCILE;
 use crate::admin::catalogue::own as name;
 use crate::admin::condition::Status;
 use crate::admin::endpoint::Endpoint;
 use crate::admin::exposition::{Exposition, Metric};
 use crate::admin::figures::BrokerFigures;
-use crate::admin::source::AdminSource;
+use crate::admin::source::{AdminSource, BrokerSource};
 
-pub(super) fn write(page: &mut Exposition, endpoint: &Endpoint, source: &AdminSource, figures: &BrokerFigures) {
+/// Of the broker in this process.
+pub(super) fn broker(page: &mut Exposition, source: &BrokerSource, figures: &BrokerFigures) {
     traffic(page, figures);
     queues(page, figures);
-    configuration(page, endpoint);
     authentication(page, &figures.authentication);
-    page.single(&name::AUDIT_ENTRIES, figures.audit.written as f64);
-    let mut dropped = page.metric(&name::AUDIT_DROPPED);
-    dropped.value(&["busy"], figures.audit.crowded_out as f64);
-    dropped.value(&["unwritable"], figures.audit.unwritable as f64);
     certificates(page, source);
     let self_check = source.self_check.report();
     page.single(&name::SELF_CHECK_ROUNDS, self_check.rounds as f64);
     page.single(&name::SELF_CHECK_FAILED, self_check.failures.len() as f64);
     page.single(&name::SPANS_DROPPED, figures.spans_dropped as f64);
+}
+
+/// Of the process, whatever runs in it.
+pub(super) fn process(page: &mut Exposition, endpoint: &Endpoint, source: &AdminSource) {
+    configuration(page, endpoint);
+    let audited = (source.audited)();
+    page.single(&name::AUDIT_ENTRIES, audited.written as f64);
+    let mut dropped = page.metric(&name::AUDIT_DROPPED);
+    dropped.value(&["busy"], audited.crowded_out as f64);
+    dropped.value(&["unwritable"], audited.unwritable as f64);
     let (now, mut health) = (endpoint.look().status, page.metric(&name::HEALTH));
     for status in [Status::Available, Status::Degraded, Status::Unavailable, Status::Unknown] {
         health.value(&[status.name()], flag(status == now));
@@ -55,7 +62,7 @@ fn traffic(page: &mut Exposition, figures: &BrokerFigures) {
 
 fn queues(page: &mut Exposition, figures: &BrokerFigures) {
     let mut all = partition::Counters::default();
-    figures.partitions.iter().for_each(|counters| all.add(counters));
+    figures.partitions.iter().for_each(|(_, counters)| all.add(counters));
     page.single(&name::BUFFERED_BYTES, figures.pools.iter().map(|pool| pool.used_bytes).sum::<u64>() as f64);
     let sums: [(&'static Metric, u64); 7] = [
         (&name::QUEUED_MESSAGES, all.queued),
@@ -78,7 +85,9 @@ fn queues(page: &mut Exposition, figures: &BrokerFigures) {
 
 fn configuration(page: &mut Exposition, endpoint: &Endpoint) {
     let report = endpoint.configuration();
-    page.single(&name::CONFIGURATION_REJECTED, flag(!report.problems.is_empty()));
+    let rejected = flag(!report.problems.is_empty());
+    page.single(&name::CONFIGURATION_REJECTED, rejected);
+    page.single(&RECONCILE, rejected);
     page.single(&name::CONFIGURATION_RESTART, report.restart_pending.len() as f64);
     let mut changes = page.metric(&name::CONFIGURATION_CHANGES);
     changes.value(&["applied"], report.applied as f64);
@@ -109,7 +118,7 @@ fn authentication(page: &mut Exposition, counted: &Counted) {
     }
 }
 
-fn certificates(page: &mut Exposition, source: &AdminSource) {
+fn certificates(page: &mut Exposition, source: &BrokerSource) {
     let certificates = (source.certificates)();
     let mut expiry = page.metric(&name::CERTIFICATE_EXPIRY);
     for certificate in &certificates {

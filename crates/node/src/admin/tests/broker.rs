@@ -17,7 +17,6 @@ use crate::admin::api::{
 };
 use crate::admin::figures::{Cardinality, Place, Pool};
 use crate::admin::view::{Answer, BrokerView, Found, ViewError};
-use crate::audit::AuditCounted;
 
 /// Clients and topics that are hard to write.
 pub(crate) const NAMES: [&str; 12] =
@@ -116,13 +115,14 @@ fn session(client_id: String) -> Session {
     Session {
         client_id,
         connected: true,
+        frontend: Some(0),
         persistent: false,
         expiry_seconds: 0,
         expires_at: None,
         subscriptions: 1,
-        queued_messages: 0,
-        queued_bytes: 0,
-        in_flight_messages: 0,
+        queued_messages: 8,
+        queued_bytes: 800,
+        in_flight_messages: 3,
         will: false,
         partition: 1,
     }
@@ -194,7 +194,7 @@ impl BrokerView for Broker {
             content_type: Some("text/plain".to_owned()),
             response_topic: None,
             user_properties: vec![UserProperty { name: "a".to_owned(), value: "\u{1}\"".to_owned() }],
-            payload: Payload::new(PAYLOAD, limit),
+            payload: Payload::new(PAYLOAD, PAYLOAD.len() as u64, limit),
         }))
     }
 
@@ -202,13 +202,13 @@ impl BrokerView for Broker {
         self.answer(take(&self.topics, topic))
     }
 
-    fn traces(&self, limit: usize) -> Vec<TraceSummary> {
+    fn traces(&self, limit: usize) -> Result<Vec<TraceSummary>, ViewError> {
         let (trace_id, started_at) = (TRACE.to_owned(), "2026-01-01T00:00:00Z".to_owned());
-        vec![TraceSummary { trace_id, started_at, duration_microseconds: 1, spans: 1 }; limit.min(2)]
+        Ok(vec![TraceSummary { trace_id, started_at, duration_microseconds: 1, spans: 1 }; limit.min(2)])
     }
 
-    fn trace(&self, id: &str) -> Option<Trace> {
-        (id == TRACE).then(|| Trace {
+    fn trace(&self, id: &str) -> Result<Option<Trace>, ViewError> {
+        Ok((id == TRACE).then(|| Trace {
             trace_id: id.to_owned(),
             spans: vec![Span {
                 span_id: "b7ad6b7169203331".to_owned(),
@@ -222,7 +222,7 @@ impl BrokerView for Broker {
                 partitions: vec![1],
                 reason_code: 0,
             }],
-        })
+        }))
     }
 }
 
@@ -236,8 +236,8 @@ pub(super) fn figures() -> BrokerFigures {
         totals: Totals { connections: 5, rejected_memory: 6, ..Totals::default() },
         categories: vec![("line\\1\n".into(), category(10)), ("uncategorized".into(), category(20))],
         partitions: vec![
-            Counters { sessions: 7, persistent: 4, connected: 3, persistent_connected: 1, ..Counters::default() },
-            Counters { retained: 8, rejected_disk_full: 1, rejected_queue_disk: 2, ..Counters::default() },
+            (0, Counters { sessions: 7, persistent: 4, connected: 3, persistent_connected: 1, ..Counters::default() }),
+            (1, Counters { retained: 8, rejected_disk_full: 1, rejected_queue_disk: 2, ..Counters::default() }),
         ],
         authentication: Counted {
             accepted: MethodKind::ALL.into_iter().zip(30..).collect(),
@@ -248,7 +248,6 @@ pub(super) fn figures() -> BrokerFigures {
             asked: MethodKind::ALL.into_iter().zip(50..).collect(),
             unanswered: MethodKind::ALL.into_iter().zip(60..).collect(),
         },
-        audit: AuditCounted { written: 70, crowded_out: 71, unwritable: 72, is_failing: false },
         pools: vec![Pool { name: "frontend", used_bytes: 30, bytes: 120 }],
         queue_disk_bytes: 9,
         is_disk_full: false,

@@ -38,7 +38,7 @@ fn every_operation_is_whole() {
         assert!(!text("operationId").is_empty() && text("summary").ends_with('.'), "{method} {path}");
         ids.push(text("operationId"));
         let responses = operation["responses"].as_object().unwrap();
-        assert!(responses.contains_key("200") || responses.contains_key("204"), "{method} {path}");
+        assert!(responses.keys().any(|status| status.starts_with('2')), "{method} {path}");
         let named = path.matches('{').count();
         let parameters = operation["parameters"].as_array().unwrap();
         assert_eq!(parameters.iter().filter(|parameter| parameter["in"] == "path").count(), named, "{method} {path}");
@@ -53,7 +53,7 @@ fn every_operation_is_whole() {
     let count = ids.len();
     ids.sort();
     ids.dedup();
-    assert_eq!((ids.len(), count), (20, 20));
+    assert_eq!((ids.len(), count), (29, 29));
 }
 
 #[test]
@@ -72,8 +72,9 @@ fn every_reference_leads_somewhere() {
 fn every_operation_is_answered_and_with_what_the_document_has() {
     let (fixture, document) = (running(), document());
     for (method, path, operation) in operations(&document) {
-        let concrete =
-            path.replace("{clientId}", "nobody").replace("{topic}", "no/body").replace("{traceId}", &"0".repeat(32));
+        let concrete = path.replace("{clientId}", "nobody").replace("{topic}", "no/body");
+        let concrete = concrete.replace("{traceId}", &"0".repeat(32)).replace("{dataflow}", "none");
+        let concrete = concrete.replace("{endpoint}", "none");
         for query in ["", "?bogus=1"] {
             let answer = fixture.ask(&method.to_uppercase(), &format!("{concrete}{query}"), "Host: localhost\r\n");
             let described = &operation["responses"][answer.status.to_string()];

@@ -11,8 +11,13 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::broker::{Broker, figures};
-use crate::admin::{Admin, AdminSettings, AdminSource, BrokerFigures, Framing, ListenerStatus, TlsMode};
-use crate::audit::Audit;
+use super::crossing;
+use crate::admin::{
+    Admin, AdminSettings, AdminSource, BrokerFigures, BrokerSource, ClusterSource, Framing, ListenerStatus, Part,
+    Purpose, TlsMode,
+};
+use crate::audit::{Audit, AuditCounted};
+use crate::dataflows::DataflowsView;
 use crate::self_check::SelfCheckResults;
 
 pub(crate) struct Fixture {
@@ -22,7 +27,9 @@ pub(crate) struct Fixture {
     pub(crate) figures: Arc<Mutex<BrokerFigures>>,
     pub(crate) certificates: Arc<Mutex<Vec<CertificateStatus>>>,
     pub(crate) self_check: SelfCheckResults,
+    pub(crate) dataflows: DataflowsView,
     pub(crate) audit: Audit,
+    pub(crate) audited: Arc<Mutex<AuditCounted>>,
     pub(crate) folder: TempDir,
 }
 
@@ -49,6 +56,7 @@ pub(crate) fn running() -> Fixture {
     let fixture = starting(None);
     fixture.settings.configuration.started(SystemTime::UNIX_EPOCH);
     fixture.run(Broker::default());
+    crossing::show(&fixture.dataflows, crossing::well());
     fixture
 }
 
@@ -65,6 +73,8 @@ fn start(settings: AdminSettings) -> Fixture {
         figures: Arc::new(Mutex::new(figures())),
         certificates: Arc::default(),
         self_check: SelfCheckResults::default(),
+        dataflows: DataflowsView::default(),
+        audited: Arc::new(Mutex::new(audited())),
         audit: Audit::open(folder.path(), Some(bounds)).unwrap(),
         folder,
     }
@@ -73,16 +83,33 @@ fn start(settings: AdminSettings) -> Fixture {
 impl Fixture {
     pub(super) fn run(&self, broker: Broker) {
         let (figures, certificates) = (Arc::clone(&self.figures), Arc::clone(&self.certificates));
-        self.settings.source.provide(AdminSource {
+        self.provide(Some(BrokerSource {
+            part: Part::Whole,
             view: Box::new(broker),
             figures: Box::new(move || figures.lock().unwrap().clone()),
             self_check: self.self_check.clone(),
-            audit: self.audit.recorder(),
             listeners: Box::new(listeners),
             certificates: Box::new(move || certificates.lock().unwrap().clone()),
+        }));
+    }
+
+    /// Runs as a broker with dataflows, or without one as a bridge.
+    pub(super) fn provide(&self, broker: Option<BrokerSource>) {
+        self.provide_member(broker, None);
+    }
+
+    /// Runs as a process of a cluster, or alone.
+    pub(super) fn provide_member(&self, broker: Option<BrokerSource>, cluster: Option<ClusterSource>) {
+        let audited = Arc::clone(&self.audited);
+        self.settings.source.provide(AdminSource {
+            broker,
+            cluster,
+            dataflows: self.dataflows.clone(),
+            audit: self.audit.recorder(),
+            audited: Box::new(move || *audited.lock().unwrap()),
             effective: Box::new(effective),
         });
-        self.settings.health.set_ready(|| true);
+        self.settings.health.set_ready(Purpose::Broker, || true);
     }
 
     pub(super) fn raw(&self, request: &str) -> String {
@@ -97,7 +124,12 @@ impl Fixture {
 
     /// A request with these header lines, each with its line end.
     pub(super) fn ask(&self, method: &str, target: &str, headers: &str) -> Answer {
-        let answer = self.raw(&format!("{method} {target} HTTP/1.1\r\n{headers}\r\n"));
+        self.ask_with(method, target, headers, "")
+    }
+
+    /// The same with a body, whose length the headers say.
+    pub(super) fn ask_with(&self, method: &str, target: &str, headers: &str, body: &str) -> Answer {
+        let answer = self.raw(&format!("{method} {target} HTTP/1.1\r\n{headers}\r\n{body}"));
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
         Answer { status, head: head.to_owned(), body: body.to_owned() }
@@ -157,6 +189,11 @@ impl Answer {
         assert!(!problem["title"].as_str().unwrap().is_empty() && !problem["detail"].as_str().unwrap().is_empty());
         problem
     }
+}
+
+/// Figures of which no two are the same.
+fn audited() -> AuditCounted {
+    AuditCounted { written: 70, crowded_out: 71, unwritable: 72, is_failing: false }
 }
 
 fn listeners() -> Vec<ListenerStatus> {

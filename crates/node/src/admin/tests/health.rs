@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use identity::CertificateStatus;
 
 use super::fixture::{running, starting};
+use crate::admin::Purpose;
 
 #[test]
 fn readiness_follows_the_process_and_liveness_does_not() {
@@ -19,7 +20,7 @@ fn readiness_follows_the_process_and_liveness_does_not() {
     is("/health/ready", 503, "starting\n");
     let runs = Arc::new(AtomicBool::new(true));
     let probe = Arc::clone(&runs);
-    fixture.settings.health.set_ready(move || probe.load(Ordering::Relaxed));
+    fixture.settings.health.set_ready(Purpose::Broker, move || probe.load(Ordering::Relaxed));
     is("/health/ready", 200, "ready\n");
     runs.store(false, Ordering::Relaxed);
     is("/health/ready", 503, "a partition has stopped: see the log\n");
@@ -27,6 +28,16 @@ fn readiness_follows_the_process_and_liveness_does_not() {
     fixture.settings.health.set_draining();
     is("/health/ready", 503, "draining\n");
     is("/health/live", 200, "live\n");
+}
+
+#[test]
+fn a_bridge_that_has_stopped_says_so() {
+    let fixture = starting(None);
+    fixture.settings.health.set_ready(Purpose::Bridge, || false);
+    let answer = fixture.get("/health/ready");
+    assert_eq!((answer.status, answer.body.as_str()), (503, "dataflows have stopped: see the log\n"));
+    let report = fixture.get("/health").json();
+    assert_eq!((&report["status"], &report["reasonCode"]), (&"Unavailable".into(), &"BridgeFailed".into()));
 }
 
 #[test]
@@ -39,7 +50,7 @@ fn the_condition_is_unknown_then_available_then_ends() {
     };
     let report = seen(503);
     assert_eq!((&report["status"], &report["reasonCode"]), (&"Unknown".into(), &"BrokerStarting".into()));
-    fixture.settings.health.set_ready(|| true);
+    fixture.settings.health.set_ready(Purpose::Broker, || true);
     let report = seen(200);
     assert_eq!((&report["status"], &report["message"]), (&"Available".into(), &"everything works".into()));
     assert!(report["reasonCode"].is_null() && report["conditions"] == serde_json::json!([]));
@@ -99,7 +110,7 @@ fn disks_and_certificates_are_told() {
 #[test]
 fn an_audit_log_that_cannot_be_written_is_told() {
     let fixture = running();
-    fixture.figures.lock().unwrap().audit.is_failing = true;
+    fixture.audited.lock().unwrap().is_failing = true;
     let report = fixture.json("/health");
     assert_eq!((&report["status"], &report["reasonCode"]), (&"Degraded".into(), &"AuditLogFailed".into()));
 }

@@ -1,107 +1,14 @@
-//! The page of metrics, read as strictly as its format is written.
+//! The page of metrics: what stands on it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, SystemTime};
 
+use super::crossing;
+use super::exposition::{Labels, Read, parse};
 use super::fixture::{Fixture, running};
 use crate::admin::catalogue;
 use crate::admin::exposition::{Kind, Metric};
 use crate::self_check::{Latency, Operation, RouteResult, SelfCheckReport, Wildcard};
-
-/// A metric as a page has it: kind, help, values by labels as written.
-#[derive(Debug, Default)]
-struct Read {
-    kind: String,
-    help: String,
-    values: BTreeMap<Vec<(String, String)>, f64>,
-}
-
-/// Reads exposition format 0.0.4 and fails at whatever is not in it.
-fn parse(text: &str) -> BTreeMap<String, Read> {
-    assert!(text.ends_with('\n'));
-    let mut metrics: BTreeMap<String, Read> = BTreeMap::new();
-    let mut current = String::new();
-    for line in text.lines() {
-        if let Some(rest) = line.strip_prefix("# HELP ") {
-            let (name, help) = rest.split_once(' ').unwrap();
-            assert!(!metrics.contains_key(name), "{name} twice");
-            metrics.insert(name.to_owned(), Read { help: unescaped(help, false), ..Read::default() });
-            current = name.to_owned();
-        } else if let Some(rest) = line.strip_prefix("# TYPE ") {
-            let (name, kind) = rest.split_once(' ').unwrap();
-            let metric = metrics.get_mut(name).unwrap();
-            assert!(name == current && metric.kind.is_empty() && ["counter", "gauge"].contains(&kind), "{line}");
-            metric.kind = kind.to_owned();
-        } else {
-            let (name, labels, value) = sample(line);
-            assert_eq!(name, current, "{line}");
-            let metric = metrics.get_mut(&name).unwrap();
-            assert!(!metric.kind.is_empty(), "{line}");
-            assert!(metric.values.insert(labels, value).is_none(), "twice: {line}");
-        }
-    }
-    metrics
-}
-
-fn sample(line: &str) -> (String, Vec<(String, String)>, f64) {
-    let end = line.find(['{', ' ']).unwrap();
-    let (name, mut rest) = line.split_at(end);
-    let is_name = |text: &str| {
-        let first = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
-        first && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-    };
-    assert!(is_name(name), "{line}");
-    let mut labels = Vec::new();
-    if let Some(inside) = rest.strip_prefix('{') {
-        rest = inside;
-        loop {
-            let (label, value) = rest.split_once("=\"").unwrap();
-            assert!(is_name(label), "{line}");
-            let end = closing_quote(value);
-            labels.push((label.to_owned(), unescaped(&value[..end], true)));
-            rest = &value[end + 1..];
-            match rest.strip_prefix(',') {
-                Some(next) => rest = next,
-                None => break,
-            }
-        }
-        rest = rest.strip_prefix('}').unwrap();
-    }
-    let value = rest.strip_prefix(' ').unwrap();
-    let value = match value {
-        "+Inf" => f64::INFINITY,
-        value => {
-            assert!(value.bytes().all(|byte| byte.is_ascii_digit() || b".-".contains(&byte)), "{line}");
-            value.parse().unwrap()
-        }
-    };
-    (name.to_owned(), labels, value)
-}
-
-fn closing_quote(text: &str) -> usize {
-    let mut escaped = false;
-    let is_end = |(_, c): &(usize, char)| {
-        let end = *c == '"' && !escaped;
-        escaped = *c == '\\' && !escaped;
-        end
-    };
-    text.char_indices().find(is_end).unwrap().0
-}
-
-fn unescaped(text: &str, in_label: bool) -> String {
-    let (mut plain, mut chars) = (String::new(), text.chars());
-    while let Some(c) = chars.next() {
-        match c {
-            '\\' => match chars.next().unwrap() {
-                'n' => plain.push('\n'),
-                '\\' => plain.push('\\'),
-                '"' if in_label => plain.push('"'),
-                other => panic!("\\{other} in {text}"),
-            },
-            c => plain.push(c),
-        }
-    }
-    plain
-}
 
 fn scrape(fixture: &Fixture) -> BTreeMap<String, Read> {
     let answer = fixture.get("/metrics");
@@ -158,12 +65,15 @@ fn the_page_has_every_metric_of_the_catalogue_and_no_other() {
     fixture.self_check.publish(self_check());
     let page = scrape(&fixture);
     let written: BTreeSet<&str> = page.keys().map(String::as_str).collect();
-    let declared: BTreeSet<&str> = catalogue::all().map(|metric| metric.name).collect();
+    // Those of clusters are another test's.
+    let of_clusters: BTreeSet<&str> = catalogue::cluster::CLUSTER.iter().map(|metric| metric.name).collect();
+    let alone = || catalogue::all().filter(|metric| !of_clusters.contains(metric.name));
+    let declared: BTreeSet<&str> = alone().map(|metric| metric.name).collect();
     assert_eq!(written, declared);
-    for metric in catalogue::all() {
+    for metric in alone() {
         let read = &page[metric.name];
         assert_eq!((read.kind.as_str(), read.help.as_str()), (metric.kind.name(), metric.help), "{}", metric.name);
-        for labels in read.values.keys() {
+        for labels in read.all_labels() {
             let labels: Vec<&str> = labels.iter().map(|(label, _)| label.as_str()).collect();
             assert_eq!(labels, metric.labels, "{}", metric.name);
         }
@@ -178,7 +88,9 @@ fn names_are_the_models_or_say_whose_they_are() {
         assert!(help.ends_with('.'), "{name}: {help}");
         let total = name.ends_with("_total");
         match name.split('_').next() {
-            Some("aio") => assert!(!total && name.starts_with("aio_broker_"), "{name}"),
+            Some("aio") => {
+                assert!(!total && (name.starts_with("aio_broker_") || name.starts_with("aio_dataflow_")), "{name}");
+            }
             Some("causeway" | "process") => assert_eq!(total, *kind == Kind::Counter, "{name}"),
             _ => panic!("{name}"),
         }
@@ -243,7 +155,9 @@ fn figures_stand_under_their_labels() {
 #[test]
 fn the_self_check_is_told_by_route_and_in_sum() {
     let fixture = running();
-    assert!(scrape(&fixture).keys().all(|name| !name.contains("latency") && !name.contains("correctness")));
+    let of_self_check =
+        |name: &String| name.starts_with("aio_broker_") && (name.contains("latency") || name.contains("correctness"));
+    assert!(!scrape(&fixture).keys().any(of_self_check));
     fixture.self_check.publish(self_check());
     let page = scrape(&fixture);
     let route = [("frontend", "1"), ("backend_chain", "0")];
@@ -262,4 +176,96 @@ fn the_self_check_is_told_by_route_and_in_sum() {
     assert_eq!(value(&page, "aio_broker_message_delivery_check_total_timeouts", &[]), 1.0);
     assert_eq!(value(&page, "causeway_health_status", &[("status", "Degraded")]), 1.0);
     assert_eq!(fixture.json("/health")["reasonCode"], "BrokerProbeFailed");
+}
+
+#[test]
+fn dataflows_are_told_over_all_their_instances() {
+    let fixture = running();
+    let mut west = crossing::cut_off(crossing::instance("west", 1), 200);
+    west.status.source.credential_expires = Some(SystemTime::now() + Duration::from_secs(500));
+    west.status.destination.credential_expires = Some(crossing::at(0));
+    let instances = vec![crossing::instance("east", 0), crossing::instance("west", 0), west];
+    crossing::show(&fixture.dataflows, instances);
+    let page = scrape(&fixture);
+    let (dataflow, category) = (("dataflow", "west"), ("category", "uncategorized"));
+    let (from, to) = (("source_service_type", "Local AIO MQTT Broker"), ("target_service_type", "Unknown Mqtt Broker"));
+    let (local, plant) = (("endpoint", "default"), ("endpoint", "plant"));
+    for (name, labels, expected) in [
+        ("messages_received", [from, category, dataflow, local].as_slice(), 42.0),
+        ("messages_dropped_when_busy", &[from, category, dataflow, local], 58.0),
+        ("bytes_received", &[from, category, dataflow, local], 44.0),
+        ("messages_sent", &[to, category, dataflow, plant], 46.0),
+        ("bytes_sent", &[to, category, dataflow, plant], 48.0),
+        ("messages_retried", &[to, category, dataflow, plant], 50.0),
+        ("messages_expired", &[to, dataflow, plant], 52.0),
+        ("messages_filtered", &[to, dataflow, plant], 110.0),
+        ("messages_dropped_processing_errors", &[to, dataflow, plant], 60.0),
+        ("active_dataflows", &[], 2.0),
+        ("reconcile_errors", &[], 0.0),
+    ] {
+        assert_eq!(value(&page, &format!("aio_dataflow_{name}"), labels), expected, "{name}");
+    }
+    let nobody = |label| (label, "");
+    for (code, ends, endpoint, expected) in [
+        ("DataflowMqttSourceConnectionFailed", [from, nobody("target_service_type")], local, 20.0),
+        ("DataflowMqttSourceConfigurationError", [from, nobody("target_service_type")], local, 22.0),
+        ("DataflowMqttSourceAuthenticationFailed", [from, nobody("target_service_type")], local, 24.0),
+        ("DataflowMqttSourceSubscriptionFailed", [from, nobody("target_service_type")], local, 2.0),
+        ("DataflowMqttTargetConnectionFailed", [nobody("source_service_type"), to], plant, 38.0),
+        ("DataflowMqttTargetConfigurationError", [nobody("source_service_type"), to], plant, 16.0),
+        ("DataflowMqttTargetAuthenticationFailed", [nobody("source_service_type"), to], plant, 18.0),
+        ("DataflowMqttTargetPublishRejected", [nobody("source_service_type"), to], plant, 62.0),
+        ("PayloadError", [nobody("source_service_type"), to], plant, 64.0),
+    ] {
+        let labels = [ends[0], ends[1], ("error_code", code), dataflow, endpoint];
+        assert_eq!(value(&page, "aio_dataflow_errors", &labels), expected, "{code}");
+    }
+    let link = |instance, side, endpoint| [dataflow, ("instance", instance), ("side", side), endpoint];
+    for (instance, side, endpoint, expected) in
+        [("0", "destination", plant, 1.0), ("1", "destination", plant, 0.0), ("1", "source", local, 1.0)]
+    {
+        assert_eq!(
+            value(&page, "causeway_dataflow_up", &link(instance, side, endpoint)),
+            expected,
+            "{instance} {side}"
+        );
+    }
+    let left = |side, endpoint| value(&page, "causeway_dataflow_credential_expiry_seconds", &link("1", side, endpoint));
+    assert!((400.0..=500.0).contains(&left("source", local)) && left("destination", plant) < 0.0);
+    assert_eq!(page["causeway_dataflow_credential_expiry_seconds"].values.len(), 2);
+    for (name, labels, expected) in [
+        ("held_messages", [dataflow].as_slice(), 6.0),
+        ("waiting_messages", &[dataflow], 10.0),
+        ("dead_letters_total", &[dataflow, ("payload", "kept")], 34.0),
+        ("dead_letters_total", &[dataflow, ("payload", "omitted")], 26.0),
+        ("refusals_total", &[dataflow, ("reason", "NotAuthorized")], 62.0),
+        ("loops_total", &[dataflow], 54.0),
+        ("strays_total", &[dataflow], 56.0),
+        ("connections_total", &[dataflow, ("side", "source")], 66.0),
+        ("connection_failures_total", &[dataflow, ("side", "destination")], 72.0),
+        ("sessions_lost_total", &[dataflow, ("side", "destination")], 76.0),
+    ] {
+        assert_eq!(value(&page, &format!("causeway_dataflow_{name}"), labels), expected, "{name} {labels:?}");
+    }
+}
+
+#[test]
+fn latencies_are_told_by_bucket() {
+    let fixture = running();
+    let page = scrape(&fixture);
+    let labels = |labels: &[(&str, &str)]| -> Labels {
+        labels.iter().map(|(label, value)| (String::from(*label), String::from(*value))).collect()
+    };
+    let (dataflow, category) = (("dataflow", "west"), ("category", "uncategorized"));
+    let source =
+        labels(&[("source_service_type", "Local AIO MQTT Broker"), category, dataflow, ("endpoint", "default")]);
+    let processing = &page["aio_dataflow_processing_latency"].histograms[&source];
+    assert_eq!(processing.buckets[..4], [(0.1, 10.0), (0.25, 10.0), (0.5, 24.0), (1.0, 24.0)]);
+    assert_eq!((processing.sum, processing.count), (9.0, 24.0));
+    let target = [("target_service_type", "Unknown Mqtt Broker"), ("success", "true"), category, dataflow];
+    let target = labels(&[target.as_slice(), &[("endpoint", "plant")]].concat());
+    let upload = &page["aio_dataflow_upload_latency"].histograms[&target];
+    let last = upload.buckets.len() - 2;
+    assert_eq!(upload.buckets[last..], [(60_000.0, 0.0), (f64::INFINITY, 2.0)]);
+    assert_eq!((upload.sum, upload.count), (122_000.0, 2.0));
 }

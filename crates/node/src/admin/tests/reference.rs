@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::{env, fs};
 
-use crate::admin::catalogue::{ABSENT, model, own, probe};
+use crate::admin::catalogue::{ABSENT, cluster, dataflow, model, own, probe};
 use crate::admin::exposition::Metric;
 
 const INTRODUCTION: &str = "\
@@ -23,6 +23,18 @@ with the process, except where a meaning says otherwise.
 | `backend_chain` | the partition, from 0 |
 | `frontend` | the worker that a self-check went through, from 0 |
 | `listener` | the listener as in the configuration: `default/18883` |
+| `role`, `peer` | the process at the other end of links: `frontend` or `backend`, and its name |
+| `partition` | the partition, from 0 |
+| `source_service_type`, `target_service_type` | what kind of server a dataflow reads from or publishes to: `Local AIO MQTT Broker`, `Event Grid`, `Unknown Mqtt Broker` |
+| `dataflow` | the Dataflow |
+| `endpoint` | the DataflowEndpoint |
+| `instance` | the instance of a dataflow, from 0 |
+| `side` | `source` or `destination` |
+| `success` | `true`: only what was acknowledged is measured |
+| `error_code` | a reason code of [dataflows](admin-api.md#dataflows), or `PayloadError`: no destination topic came out of the template |
+
+A process that is a bridge and nothing else has no broker: the metrics of the broker are not there, nor are those of the self-check.
+In a cluster, frontends tell of clients and backends of partitions: those of the other part are 0 or not there.
 ";
 
 fn page() -> String {
@@ -32,8 +44,13 @@ fn page() -> String {
     let probe = "The broker as its own client; only while `diagnostics.selfCheck.mode` is `Enabled`, and after the first round.";
     section(&mut page, "Self-check", probe, probe::PROBE);
     section(&mut page, "Causeway's own", "What the model has no name for.", own::OWN);
+    let words = "Of a frontend or a backend of a cluster; a process that is alone has none of them.";
+    section(&mut page, "Between processes", words, cluster::CLUSTER);
+    let names = "These have the names and meanings that Azure IoT Operations gives them, and labels `dataflow` and `endpoint` besides.";
+    section(&mut page, "Dataflows", names, dataflow::DATAFLOW_MODEL);
+    section(&mut page, "Dataflows, Causeway's own", "What the model has no name for.", dataflow::DATAFLOW_OWN);
     section(&mut page, "The process", "The names that every Prometheus client library uses.", own::PROCESS);
-    page.push_str("\n## Names that there are not\n\nOf the names of the Azure IoT Operations MQTT broker.\n\n| names | why |\n|---|---|\n");
+    page.push_str("\n## Names that there are not\n\nOf the names of the Azure IoT Operations MQTT broker and dataflows.\n\n| names | why |\n|---|---|\n");
     for absent in ABSENT {
         let names: Vec<String> = absent.names.iter().map(|name| format!("`{name}`")).collect();
         // Writing to a String does not fail.

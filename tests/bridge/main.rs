@@ -1,0 +1,36 @@
+//! Dataflows: the bridge to another broker, every setting of an endpoint as it is seen on the wire.
+
+mod answers;
+mod apart;
+mod changed;
+mod crossing;
+mod dead_letters;
+mod ends;
+mod event_grid;
+mod events;
+mod faults;
+mod here;
+mod identity;
+mod instances;
+mod killed;
+mod local;
+mod logins;
+mod loops;
+mod numbered;
+mod order;
+mod outage;
+mod oversize;
+mod poison;
+mod process;
+mod properties;
+mod publishing;
+mod recorder;
+mod settings;
+mod shown;
+mod steps;
+mod topics;
+mod trial;
+mod trust;
+mod tutorial;
+mod verdict;
+mod versions;
