@@ -130,6 +130,21 @@ fn certificates_are_renewed_on_demand_under_load() {
     renew_on_demand("Ec256", 3);
 }
 
+/// Certificates that follow each other within a second end at the same time, to the second.
+#[test]
+fn each_of_many_renewals_within_a_second_has_links_made_again() {
+    let cluster = Cluster::start(&layout((1, 1), ("Ec256", "1h", "20m"), "Always"));
+    let frontend = &cluster.frontends[0];
+    let connections = || frontend.metric("causeway_link_reconnects_total").unwrap_or_default();
+    for _ in 0..6 {
+        let before = connections();
+        let outcome = certs(&["rotate"], frontend);
+        assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+        within(patience(), "the link goes on with the new certificate", || (connections() > before).then_some(()));
+    }
+    went_on(frontend);
+}
+
 /// Such a key takes a second to make, in a debug build on a busy machine half a minute: too long for certificates that
 /// last for seconds.
 #[test]

@@ -159,6 +159,12 @@ impl Credentials {
         self.0.held.load().not_after
     }
 
+    /// How often the certificate was renewed since the process began. Two that follow each other may end in the same second, so
+    /// this alone tells them apart.
+    pub fn renewals(&self) -> u64 {
+        self.books().renewals
+    }
+
     /// When a link to `peer` is to be made anew, which was made while [`Credentials::not_after`] was `ours`: both sides have been
     /// due for their renewal by then, and half of the time in which it may be tried again is left.
     ///

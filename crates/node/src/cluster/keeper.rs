@@ -214,10 +214,10 @@ impl Round {
     /// Does what is due; returns how long nothing is.
     fn look(&mut self, now: SystemTime) -> Duration {
         let ours = self.parts.credentials.clone();
-        let (removed, before) = (ours.roots().removed_members(), (ours.not_after(), ours.roots().generation()));
+        let (removed, before) = (ours.roots().removed_members(), (ours.renewals(), ours.roots().generation()));
         let follows = self.follow_authority(&ours, now);
         let idle = ours.tend(now, |pending| self.exchange(pending));
-        if (ours.not_after(), ours.roots().generation()) != before {
+        if (ours.renewals(), ours.roots().generation()) != before {
             self.parts.links.renew();
         }
         for (role, name) in ours.roots().removed_members().difference(&removed) {
