@@ -108,6 +108,8 @@ pub struct Driver {
     failures: u32,
     retry_at: Instant,
     replacing: bool,
+    /// Another connection was asked for while one was being made: that one may be by the certificate of before.
+    replacing_again: bool,
     apart_since: Instant,
     drain_by: Option<Instant>,
     /// Received and not yet delivered; empty between two events.
@@ -135,6 +137,7 @@ impl Driver {
             failures: 0,
             retry_at: now,
             replacing: false,
+            replacing_again: false,
             apart_since: now,
             drain_by: None,
             messages: Vec::new(),
@@ -220,9 +223,14 @@ impl Driver {
     /// Has the next connection made beside this one; the accepting end can only ask for it.
     fn replace(&mut self) {
         match &self.end {
-            End::Dialing(_) => self.replacing = true,
+            End::Dialing(_) => self.redial(),
             End::Accepting(_) => self.shared.lock().session.ask_to_renew(),
         }
+    }
+
+    fn redial(&mut self) {
+        self.replacing = true;
+        self.replacing_again = self.dial.is_some();
     }
 
     fn is_drained(&self) -> bool {

@@ -19,6 +19,7 @@ impl Driver {
     pub(super) fn begin_dial(&mut self) {
         let End::Dialing(connect) = &mut self.end else { return };
         self.attempt += 1;
+        self.replacing_again = false;
         let connecting = connect.connect();
         let deadline = self.settings.deadlines.handshake;
         let mut hello = Hello {
@@ -138,7 +139,7 @@ impl Driver {
             let replaces = self.live.is_some();
             tracing::info!(peer = self.held.as_ref().map(|held| &*held.peer.name), replaces, "a link goes on");
         }
-        self.replacing = false;
+        self.replacing = std::mem::take(&mut self.replacing_again);
         self.shared.lock().session.connect(live.integrity());
         self.live = Some(live);
         self.show(Phase::Up, None);

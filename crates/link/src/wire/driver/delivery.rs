@@ -13,15 +13,15 @@ const LOOK_FOR_ROOM: Duration = Duration::from_millis(5);
 impl Driver {
     pub(super) fn take_read(&mut self) {
         let Some(live) = &mut self.live else { return };
-        let read = {
+        let (read, is_renewal_asked) = {
             let mut state = self.shared.lock();
             self.destinations.extend(state.new_destinations.drain(..));
             let read = state.session.read(live.bytes(), &mut self.messages);
-            if state.session.take_renew_asked() {
-                self.replacing = true;
-            }
-            read
+            (read, state.session.take_renew_asked())
         };
+        if is_renewal_asked {
+            self.redial();
+        }
         // What was whole before an error counts as received, so it is delivered.
         self.deliver();
         self.call();

@@ -1,9 +1,13 @@
 //! Two links over memory, with their tasks.
 
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::house::*;
@@ -68,6 +72,45 @@ async fn a_connection_is_replaced_while_messages_go_on() {
     .await;
     found(|| (near.counters().connections > 1).then_some(())).await;
     assert_eq!(near.status().borrow().phase, Phase::Up);
+}
+
+/// Makes connections when it is let.
+struct Gated {
+    house: House,
+    begun: Arc<AtomicU64>,
+    gate: watch::Receiver<bool>,
+}
+
+impl Connect for Gated {
+    fn connect(&mut self) -> Connecting {
+        self.begun.fetch_add(1, Ordering::Relaxed);
+        let (connecting, mut gate) = (self.house.connect(), self.gate.clone());
+        Box::pin(async move {
+            let is_open = gate.wait_for(|is_open| *is_open).await.is_ok();
+            if is_open { connecting.await } else { Err(io::ErrorKind::ConnectionAborted.into()) }
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_renewal_while_a_connection_is_being_made_has_another_one_made() {
+    let (gate, begun) = (watch::Sender::new(true), Arc::new(AtomicU64::new(0)));
+    let house = House::default();
+    let (_far, _receiver) = backend(&house, 1);
+    let gated = Gated { house, begun: Arc::clone(&begun), gate: gate.subscribe() };
+    let (near, driver) = Link::dialing(settings("frontend", "backend", 7), Box::new(gated));
+    tokio::spawn(driver.run());
+    found(|| (near.counters().connections == 1).then_some(())).await;
+    gate.send_replace(false);
+    near.renew();
+    found(|| (begun.load(Ordering::Relaxed) == 2).then_some(())).await;
+    near.renew();
+    // Until it has heard that: its next beat is behind it.
+    let heard = near.counters();
+    found(|| (near.counters() != heard).then_some(())).await;
+    gate.send_replace(true);
+    found(|| (near.counters().connections == 3).then_some(())).await;
+    assert_eq!(near.counters().sessions, 1);
 }
 
 #[tokio::test]
