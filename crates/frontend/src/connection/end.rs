@@ -62,8 +62,7 @@ impl Connection {
             let client_id = inbound.session.as_ref().map_or("", |s| s.client_id());
             tracing::info!(peer = %self.peer, client_id, reason = %fault, "connection closed");
         }
-        // A CONNECT that is refused leaves no will.
-        self.abandon_opening(worker, inbound, false);
+        let may_leave_will = self.abandon_opening(worker, inbound, false);
         match inbound.phase {
             Phase::Open => {
                 self.count_denied(fault);
@@ -72,8 +71,10 @@ impl Connection {
                 }
                 self.end_with(worker, inbound, End::ByServer(fault));
             }
-            // MQTT-3.1.4-1 and -2: before CONNACK, an error is told by CONNACK; no CONNECT, no answer.
-            _ if !is_told_by_connack(fault, inbound.version) => {
+            // MQTT-3.1.4-1 and -2: before CONNACK, an error is told by CONNACK; no CONNECT, no answer. Nor to one whose will is
+            // published where its session home does not hear in time that nobody has the session: who is refused leaves
+            // none (MQTT-3.1.2-8), and whose connection just ends may.
+            _ if may_leave_will || !is_told_by_connack(fault, inbound.version) => {
                 inbound.phase = Phase::AwaitConnect;
                 self.end_with(worker, inbound, End::ByServer(fault));
             }
@@ -185,11 +186,11 @@ impl Connection {
         Poll::Pending
     }
 
-    /// The session home is about to open a session that nobody will have.
-    fn abandon_opening(&self, worker: &Worker, inbound: &mut Inbound, publish_will: bool) {
-        if let Some(opening) = inbound.take_opening() {
-            worker.abandon(self.owner, opening.principal.client_id, publish_will);
-        }
+    /// The session home is about to open a session that nobody will have; whether that has a will.
+    fn abandon_opening(&self, worker: &Worker, inbound: &mut Inbound, publish_will: bool) -> bool {
+        let Some(opening) = inbound.take_opening() else { return false };
+        worker.abandon(self.owner, opening.principal.client_id, publish_will);
+        opening.connect.will.is_some()
     }
 
     /// Tells the partitions that the session's connection is gone; once.

@@ -45,6 +45,8 @@ pub struct Cluster {
     /// The next leader that is told of a publish refuses it, and dies before it can say so.
     pub refuses_and_dies: bool,
     held: Option<Held>,
+    /// A worker whose answers are lost.
+    pub unanswered: Option<u16>,
 }
 
 /// What a worker says while it is not listened to, whom it says it to, and in which order.
@@ -91,6 +93,7 @@ impl Backends {
             repeated: 0,
             refuses_and_dies: false,
             held: None,
+            unanswered: None,
         };
         let backends = Self { cluster: Arc::new(Mutex::new(cluster)), runtime: Handle::current() };
         (0..2).for_each(|backend| backends.restart(backend));
@@ -166,11 +169,12 @@ impl Backends {
 
     /// Declares the frontend gone, everywhere.
     pub fn declare_gone(&self) {
-        let mut cluster = self.lock();
-        for partition in 0..usize::from(PARTITIONS) {
-            let gone = FrontendGone { frontend: FRONTEND };
-            cluster.apply(partition, &Command::FrontendGone(gone).to_frame());
-        }
+        (0..PARTITIONS).for_each(|partition| self.declare_gone_at(PartitionId(partition)));
+    }
+
+    pub fn declare_gone_at(&self, partition: PartitionId) {
+        let gone = FrontendGone { frontend: FRONTEND };
+        self.lock().apply(usize::from(partition.0), &Command::FrontendGone(gone).to_frame());
     }
 }
 
@@ -212,6 +216,8 @@ impl Cluster {
                     return end.say(&ToWorker::Lost { newest });
                 }
                 if known.is_none_or(|known| known.incarnation < incarnation) || part.state.lane(lane).is_none() {
+                    // What the lane of an earlier incarnation was not told is for nobody.
+                    part.undelivered.remove(&lane);
                     self.apply(place, &Command::Numbered(Numbered::opening(lane, incarnation)).to_frame());
                 }
                 let part = &mut self.parts[place];
@@ -278,6 +284,7 @@ impl Cluster {
                 Effect::Send { to, command } => commands.push((usize::from(to.0), command)),
             }
         }
+        answers.retain(|answer| Some(answer.to.worker) != self.unanswered);
         part.tell(answers);
         for (to, command) in commands {
             self.apply(to, &command);

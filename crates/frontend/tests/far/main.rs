@@ -4,6 +4,7 @@
 mod dial;
 mod end;
 mod members;
+mod refusal;
 mod take_over;
 
 use std::collections::VecDeque;

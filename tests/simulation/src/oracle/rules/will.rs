@@ -7,13 +7,12 @@
 //!
 //! **Once.** No session gets it twice, but for a repetition under the same identifier.
 //!
-//! **Never.** Of a connection that is open at the end; of a CONNECT that was refused, if no fault was felt meanwhile; after DISCONNECT 0x00, if no fault is felt from then
+//! **Never.** Of a connection that is open at the end; of a CONNECT that was refused; after DISCONNECT 0x00, if no fault is felt from then
 //! on; with a delay, if the client has come back to the same session before it had passed, and no fault was felt since the CONNECT.
 //!
 //! **Let pass.** CONNECTs that were not answered. What ended within [`SETTLED`] of the end. Delays where wall clocks
 //! jump. DISCONNECT on a connection that another had taken over. A frontend that dies or is cut off may not have passed on
-//! that its client said goodbye: the will is then published (docs/operations.md, "What survives what"). Nor can it take back, when it begins
-//! anew, a CONNECT that is on its way and that it refuses.
+//! that its client said goodbye: the will is then published (docs/operations.md, "What survives what").
 
 use std::time::Duration;
 
@@ -56,9 +55,7 @@ pub(super) fn check(history: &History<'_>, circumstances: &Circumstances) -> Vec
 fn fate(history: &History<'_>, circumstances: &Circumstances, connection: &Connection, will: Will) -> Fate {
     let at = |place: Place| history.record.entries[place].at;
     let Some(accepted) = connection.accepted else {
-        let end = connection.closed.map_or(history.record.end(), |(closed, _)| at(closed));
-        let is_calm = circumstances.is_calm(at(connection.connect), end);
-        return if connection.is_refused && is_calm { Fate::Never("its CONNECT was refused") } else { Fate::Open };
+        return if connection.is_refused { Fate::Never("its CONNECT was refused") } else { Fate::Open };
     };
     let Some((closed, _)) = connection.closed else { return Fate::Never("the connection is open") };
     let others = history.of_client(connection.client).filter(|other| other.connect > connection.connect);
@@ -198,21 +195,21 @@ mod tests {
     }
 
     #[test]
-    fn a_connect_that_is_refused_leaves_no_will_where_all_is_calm() {
-        for is_calm in [true, false] {
+    fn a_connect_that_is_refused_leaves_no_will_whatever_goes_wrong() {
+        for is_refused in [true, false] {
             let (mut scene, watcher, _, _) = self::scene(0);
             let message = scene.message(3, "w/3", 1);
             let connection = scene.connect(3, true, LONG, Some(Will { message, delay: 0 }));
             scene.record.messages[message.0 as usize].will_of = Some(connection);
-            scene.add(connection, What::Refused(ReasonCode::ServerUnavailable));
+            if is_refused {
+                scene.add(connection, What::Refused(ReasonCode::ServerUnavailable));
+            }
             scene.add(connection, What::Closed(Closed::ByServer));
             scene.deliver(watcher, message);
-            if !is_calm {
-                let (from, until) = (Duration::ZERO, scene.record.end());
-                let text = "frontend-0 is cut off".to_owned();
-                scene.circumstances.disturbances = vec![Disturbance { from, until, kind: Kind::Other, text }];
-            }
-            assert_eq!(scene.violations(RULE).len(), usize::from(is_calm));
+            let (from, until) = (Duration::ZERO, scene.record.end());
+            let text = "frontend-0 is cut off".to_owned();
+            scene.circumstances.disturbances = vec![Disturbance { from, until, kind: Kind::Other, text }];
+            assert_eq!(scene.violations(RULE).len(), usize::from(is_refused));
         }
     }
 
