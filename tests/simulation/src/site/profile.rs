@@ -45,9 +45,6 @@ impl Profile {
         Self::Late,
     ];
 
-    /// Those that the seed chooses from.
-    pub const MIX: &[Self] = Self::ALL.split_at(9).0;
-
     fn name(self) -> &'static str {
         match self {
             Self::Calm => "calm",
