@@ -8,7 +8,11 @@ use crate::site::{Fault, Site};
 /// What the world was like, now that it is quiet: nothing is disturbed since `calm_from`.
 pub fn of(site: &Site, calm_from: Duration) -> Circumstances {
     let disturbances = site.faults().into_iter().map(|happened| {
-        let kind = if matches!(happened.fault, Fault::Clock(..)) { Kind::Clock } else { Kind::Other };
+        let kind = match happened.fault {
+            Fault::Clock(..) => Kind::Clock,
+            Fault::FullDisk(_) => Kind::FullDisk,
+            _ => Kind::Other,
+        };
         Disturbance { from: happened.from, until: happened.until, kind, text: happened.fault.to_string() }
     });
     Circumstances {

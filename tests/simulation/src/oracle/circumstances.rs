@@ -6,11 +6,16 @@ use std::time::Duration;
 /// a group elects in one, what was stalled arrives. Measured generously: rules that ask for calm only lose cases by it.
 pub const AFTERMATH: Duration = Duration::from_secs(8);
 
+/// So long a backend goes on refusing when its disk is full no more.
+const REFUSES: Duration = Duration::from_secs(1);
+
 /// What a fault can do to what clients see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Processes that end, planned or not; connections between processes; disks; certificates.
     Other,
+    /// The disk of a backend is full, which refuses publishes.
+    FullDisk,
     /// A wall clock that jumps: deadlines of messages, sessions and wills come early or late.
     Clock,
 }
@@ -47,6 +52,12 @@ impl Circumstances {
     /// Whether no fault can be felt in between.
     pub fn is_calm(&self, from: Duration, until: Duration) -> bool {
         self.disturbances.iter().all(|fault| fault.until + AFTERMATH < from || fault.from > until)
+    }
+
+    /// Whether publishes may have been refused for a full disk in between.
+    pub fn refuse_publishes(&self, from: Duration, until: Duration) -> bool {
+        let mut full = self.disturbances.iter().filter(|fault| fault.kind == Kind::FullDisk);
+        full.any(|fault| fault.from <= until && from <= fault.until + REFUSES)
     }
 
     /// Whether all wall clocks went as clocks do, the whole run.

@@ -8,7 +8,9 @@
 //! acknowledged: its connection was lost, and when the broker heard of it nobody knows. Pairs of which the first was published with
 //! QoS 1 on several connections: the earlier frontend may hand over its copy at any time, and it is the first for a session
 //! that was not subscribed when the other came. Pairs of QoS 1 of which the first was sent before the session was subscribed for certain: it may
-//! have been published then, and once more to the session when its batch went to another leader. Messages that were refused. Shared
+//! have been published then, and once more to the session when its batch went to another leader. Messages that were refused. Pairs of a client
+//! before MQTT 5 of which the second was sent before the first was acknowledged, and a disk was full meanwhile: the client is not told that
+//! the first is refused, and when its frontend sends it again the second may have found room (docs/decisions/0004-durability.md). Shared
 //! subscriptions, for which MQTT promises no order. Copies that came because of a SUBSCRIBE. Everything, when a power cut may have
 //! taken what was acknowledged.
 
@@ -18,7 +20,7 @@ use mqtt::QoS;
 
 use crate::oracle::history::{History, LifeNumber, Sending};
 use crate::oracle::reach::{certain, possible};
-use crate::oracle::record::{ClientNumber, MessageNumber, Place};
+use crate::oracle::record::{ClientNumber, MessageNumber, Place, Version};
 use crate::oracle::{Circumstances, Losses, Violation};
 
 /// What is in order: receiver, publisher, topic, QoS as published and as received.
@@ -45,11 +47,16 @@ pub(super) fn check(history: &History<'_>, circumstances: &Circumstances) -> Vec
         let line = (got.life, message.client, &*message.topic, message.qos, got.qos);
         lines.entry(line).or_default().push((number, sending, got.place));
     }
-    lines.iter().flat_map(|((life, ..), line)| turned(history, *life, line)).collect()
+    lines.iter().flat_map(|((life, ..), line)| turned(history, circumstances, *life, line)).collect()
 }
 
 /// For each message that came after one that was published later, the first such pair.
-fn turned(history: &History<'_>, life: LifeNumber, line: &[(MessageNumber, &Sending, Place)]) -> Vec<Violation> {
+fn turned(
+    history: &History<'_>,
+    circumstances: &Circumstances,
+    life: LifeNumber,
+    line: &[(MessageNumber, &Sending, Place)],
+) -> Vec<Violation> {
     let mut violations = Vec::new();
     // What came so far, by when it was published, the latest last.
     let mut before: BTreeMap<Place, (MessageNumber, &Sending, Place)> = BTreeMap::new();
@@ -58,7 +65,9 @@ fn turned(history: &History<'_>, life: LifeNumber, line: &[(MessageNumber, &Send
         let message = history.record.of(*number);
         let is_subscribed = || certain(&history.lives[life], message, sending.first(), *place).is_some();
         let may_be_late = message.qos == QoS::AtLeastOnce && (sending.has_moved() || !is_subscribed());
-        if let Some((other, after, came)) = later.find(|(_, after, _)| !may_be_late && is_before(sending, after)) {
+        let is_turned =
+            |after: &Sending| is_before(sending, after) && !may_overtake(history, circumstances, sending, after);
+        if let Some((other, after, came)) = later.find(|(_, after, _)| !may_be_late && is_turned(after)) {
             let client = history.lives[life].client;
             let text = format!(
                 "{number} was published before {other} {}, and {client} got them the other way round",
@@ -78,10 +87,22 @@ fn is_before(first: &Sending, second: &Sending) -> bool {
     is_acknowledged || first.sent.iter().any(|(place, connection)| *place < begun && *connection == on)
 }
 
+/// Whether the first may have been refused without its client being told, and the second not.
+fn may_overtake(history: &History<'_>, circumstances: &Circumstances, first: &Sending, second: &Sending) -> bool {
+    let at = |place: Place| history.record.entries[place].at;
+    let (begun, on) = first.sent[0];
+    let is_told = history.connections.get(&on).is_none_or(|connection| connection.version == Version::V5);
+    let until = first.acknowledged.map_or(history.record.end(), at);
+    let is_behind = first.acknowledged.is_none_or(|acknowledged| acknowledged > second.first());
+    !is_told && is_behind && circumstances.refuse_publishes(at(begun), until)
+}
+
 #[cfg(test)]
 mod tests {
-    use crate::oracle::Scene;
+    use crate::oracle::circumstances::Disturbance;
+    use crate::oracle::record::{Version, What};
     use crate::oracle::scene::Coming;
+    use crate::oracle::{Kind, Scene};
 
     const RULE: &str = "order";
 
@@ -173,6 +194,36 @@ mod tests {
             scene.deliver(reader, second);
             scene.deliver(reader, first);
             assert_eq!(scene.violations(RULE).len(), usize::from(is_acknowledged));
+        }
+    }
+    #[test]
+    fn behind_what_a_full_disk_has_refused_a_client_before_mqtt_5_may_be_faster() {
+        for (version, kind, is_acknowledged) in [
+            (Version::V311, Kind::FullDisk, false),
+            (Version::V311, Kind::FullDisk, true),
+            (Version::V311, Kind::Other, false),
+            (Version::V5, Kind::FullDisk, false),
+        ] {
+            let mut scene = Scene::new();
+            let (reader, writer) = (scene.transient(1), scene.transient(2));
+            let connect = scene.record.entries.iter_mut().rev().find_map(|entry| match &mut entry.what {
+                What::Connect { version, .. } => Some(version),
+                _ => None,
+            });
+            *connect.expect("the writer's") = version;
+            scene.subscribe(reader, "a", 2);
+            let from = scene.record.end();
+            let first = scene.publish(writer, "a", 2);
+            if is_acknowledged {
+                scene.acknowledge(writer, first);
+            }
+            let until = scene.record.end();
+            scene.circumstances.disturbances = vec![Disturbance { from, until, kind, text: String::new() }];
+            let second = scene.publish(writer, "a", 2);
+            scene.deliver(reader, second);
+            scene.deliver(reader, first);
+            let is_let_pass = (version, kind, is_acknowledged) == (Version::V311, Kind::FullDisk, false);
+            assert_eq!(scene.violations(RULE).is_empty(), is_let_pass, "{version:?} {kind:?} {is_acknowledged}");
         }
     }
 }
