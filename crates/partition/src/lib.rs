@@ -66,8 +66,8 @@ pub use slots::SlotTable;
 pub use snapshot::SNAPSHOT_VERSION;
 pub use topics::sticky_key;
 pub use view::{
-    FilterWish, Found, Holding, RetainedView, SLICE, SessionRecord, Slice, SubscriptionPlace, SubscriptionSearch,
-    SubscriptionView,
+    FilterWish, Found, Holding, PAGE_BYTES, RetainedView, SLICE, SessionRecord, Slice, SubscriptionPlace,
+    SubscriptionSearch, SubscriptionView,
 };
 pub use wire::DecodeError;
 

@@ -16,6 +16,12 @@ use crate::slots::without_share;
 /// Records that one slice looks at.
 pub const SLICE: usize = 1024;
 
+/// Bytes of subscriptions, see [`SubscriptionView::weight`], that fill a page: it ends with the one that reaches this.
+pub const PAGE_BYTES: usize = 512 * 1024;
+
+/// What a subscription weighs beside its texts.
+const SUBSCRIPTION_BYTES: usize = 64;
+
 /// What it costs to look up a client, in comparisons of subscriptions.
 const LOOKUP: usize = 16;
 
@@ -91,7 +97,8 @@ pub struct SubscriptionPlace {
     pub session: SessionSlot,
 }
 
-/// What a search for subscriptions wants: the lowest `limit` by client id and filter, behind `after`.
+/// What a search for subscriptions wants: the lowest `limit` by client id and filter, behind `after`; fewer where those
+/// fill [`PAGE_BYTES`].
 #[derive(Clone, Copy, Debug)]
 pub struct SubscriptionSearch<'a> {
     pub wish: FilterWish<'a>,
@@ -115,6 +122,15 @@ pub(crate) struct Looked {
 }
 
 impl SubscriptionView {
+    /// Bytes that it takes in a page.
+    pub fn weight(&self) -> usize {
+        Self::weight_of(&self.client_id, &self.filter)
+    }
+
+    pub(crate) fn weight_of(client_id: &str, filter: &str) -> usize {
+        client_id.len() + filter.len() + SUBSCRIPTION_BYTES
+    }
+
     /// Whether it gets messages to `topic`.
     pub fn matches(&self, topic: &str) -> bool {
         mqtt::matches(without_share(&self.filter), topic)

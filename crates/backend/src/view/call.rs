@@ -16,6 +16,9 @@ use super::record::RetainedMessage;
 /// Questions that may wait for one partition; who asks more waits too, until its deadline.
 pub(crate) const CALLS: usize = 64;
 
+/// Bytes of client ids that one question has; it ends with the one that reaches this.
+const QUESTION_BYTES: usize = 512 * 1024;
+
 /// Who has asked. Gone when the deadline has passed.
 pub(crate) type Reply<T> = oneshot::Sender<T>;
 
@@ -82,6 +85,25 @@ pub(crate) struct RetainedStep {
     pub after: Option<Arc<str>>,
     pub filter: Option<Arc<str>>,
     pub limit: usize,
+}
+
+/// Shares out what is asked about over as many questions as it needs.
+pub(super) fn in_questions<T>(all: impl IntoIterator<Item = T>, client_id: impl Fn(&T) -> &str) -> Vec<Vec<T>> {
+    let (mut questions, mut bytes): (Vec<Vec<T>>, _) = (Vec::new(), 0);
+    for one in all {
+        let weight = client_id(&one).len();
+        match questions.last_mut() {
+            Some(question) if bytes < QUESTION_BYTES => {
+                bytes += weight;
+                question.push(one);
+            }
+            _ => {
+                bytes = weight;
+                questions.push(vec![one]);
+            }
+        }
+    }
+    questions
 }
 
 impl Search {

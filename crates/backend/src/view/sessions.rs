@@ -6,7 +6,7 @@ use partition::{Holding, SessionRecord};
 use tokio::time::Instant;
 
 use super::ViewError;
-use super::call::{Call, SessionStep};
+use super::call::{Call, SessionStep, in_questions};
 use super::line::Line;
 use super::merge::{Merge, Part};
 use super::query::SessionQuery;
@@ -47,11 +47,12 @@ impl Line<'_> {
 
     async fn with_holdings(&self, records: Vec<SessionRecord>) -> Result<Vec<SessionView>, ViewError> {
         let mut views: Vec<_> = records.iter().map(|record| self.session_view(record)).collect();
-        let mut pending = Vec::new();
+        let mut pending: Vec<(_, Vec<usize>, _)> = Vec::new();
         for partition in self.all().iter() {
             let touching = records.iter().enumerate().filter(|(_, record)| record.touched.contains(partition));
-            let (places, clients): (Vec<_>, Vec<_>) = touching.map(|(n, r)| (n, Arc::clone(&r.client_id))).unzip();
-            if !clients.is_empty() {
+            for touching in in_questions(touching, |(_, record)| &record.client_id) {
+                let (places, clients) =
+                    touching.into_iter().map(|(n, record)| (n, Arc::clone(&record.client_id))).unzip();
                 let posted = self.post(partition, |reply| Call::Holdings(clients, reply)).await?;
                 pending.push((partition, places, posted));
             }

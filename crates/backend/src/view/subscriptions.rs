@@ -6,11 +6,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use partition::{Found, SessionRecord, SubscriptionView};
+use partition::{Found, PAGE_BYTES, SessionRecord, SubscriptionView};
 use tokio::time::Instant;
 
 use super::ViewError;
-use super::call::{Call, ClientsStep, FiltersStep, Search, SessionStep};
+use super::call::{Call, ClientsStep, FiltersStep, Search, SessionStep, in_questions};
 use super::line::Line;
 use super::merge::Part;
 use super::query::SubscriptionQuery;
@@ -49,22 +49,36 @@ impl Place {
     }
 }
 
-/// The page as it fills: the lowest that have been found, by client id and filter, and one more.
+/// The page as it fills: the lowest that have been found, by client id and filter, and one more; by number and bytes.
 struct Lowest {
     found: BTreeMap<(Arc<str>, String), SubscriptionView>,
+    bytes: usize,
     limit: usize,
 }
 
 impl Lowest {
+    fn new(limit: usize) -> Self {
+        Self { found: BTreeMap::new(), bytes: 0, limit }
+    }
+
     fn add(&mut self, item: SubscriptionView) {
-        self.found.insert((Arc::clone(&item.client_id), item.filter.clone()), item);
-        if self.found.len() > self.limit {
+        self.bytes += item.weight();
+        if let Some(known) = self.found.insert((Arc::clone(&item.client_id), item.filter.clone()), item) {
+            self.bytes -= known.weight();
+        }
+        // As each step does with what it finds: no step leaves out what would stay here.
+        while let Some((_, last)) = self.found.last_key_value() {
+            let weight = last.weight();
+            if self.found.len() <= self.limit && self.bytes - weight < PAGE_BYTES {
+                return;
+            }
+            self.bytes -= weight;
             self.found.pop_last();
         }
     }
 
     fn is_full(&self) -> bool {
-        self.found.len() == self.limit
+        self.found.len() == self.limit || self.bytes >= PAGE_BYTES
     }
 
     /// Goes on behind its last item, or at `end` where all that was found has room.
@@ -93,7 +107,7 @@ impl Line<'_> {
         let limit = super::page_limit(query.limit) + 1;
         let (filter, topic) = (query.filter.clone(), query.topic.clone());
         let search = Arc::new(Search { filter, topic, after: begun.clone(), limit });
-        let mut lowest = Lowest { found: BTreeMap::new(), limit };
+        let mut lowest = Lowest::new(limit);
         if let Some(client_id) = &query.client_id {
             let record = self.record(client_id).await?;
             self.search_sessions(record.as_slice(), &search, &mut lowest).await?;
@@ -144,8 +158,8 @@ impl Line<'_> {
         let mut steps = Vec::new();
         for partition in self.all().iter() {
             let touching = sessions.iter().filter(|session| session.touched.contains(partition));
-            let clients: Vec<_> = touching.map(|session| Arc::clone(&session.client_id)).collect();
-            if !clients.is_empty() {
+            let clients = touching.map(|session| Arc::clone(&session.client_id));
+            for clients in in_questions(clients, |client_id| client_id) {
                 let step = ClientsStep { clients, search: Arc::clone(search), from: (0, usize::MAX) };
                 steps.push((partition, step));
             }

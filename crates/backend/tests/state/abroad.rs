@@ -83,19 +83,88 @@ async fn lists_and_records_are_the_same_from_elsewhere() {
     assert_eq!(far.session("nobody").await.unwrap(), None);
 }
 
-#[tokio::test]
-async fn a_list_that_no_answer_has_room_for_comes_in_parts() {
-    struct Measured(BackendView, Arc<AtomicUsize>);
-    impl Carry for Measured {
-        fn ask(&self, _: u16, question: Bytes) -> Carrying {
-            let (view, longest) = (self.0.clone(), Arc::clone(&self.1));
-            Box::pin(async move {
-                let answer = view.serve(question).await;
-                longest.fetch_max(answer.len(), Ordering::Relaxed);
-                Ok(answer)
-            })
+/// Notes the longest question or answer.
+struct Measured(BackendView, Arc<AtomicUsize>);
+
+impl Carry for Measured {
+    fn ask(&self, _: u16, question: Bytes) -> Carrying {
+        let (view, longest) = (self.0.clone(), Arc::clone(&self.1));
+        Box::pin(async move {
+            longest.fetch_max(question.len(), Ordering::Relaxed);
+            let answer = view.serve(question).await;
+            longest.fetch_max(answer.len(), Ordering::Relaxed);
+            Ok(answer)
+        })
+    }
+}
+
+/// All that is subscribed to, page by page.
+async fn every_subscription(view: &BackendView, query: &SubscriptionQuery) -> Vec<(Arc<str>, String)> {
+    let (mut all, mut query) = (Vec::new(), query.clone());
+    loop {
+        let page = view.subscriptions(&query).await.unwrap();
+        all.extend(page.items.into_iter().map(|item| (item.client_id, item.filter)));
+        query.after = page.next;
+        if query.after.is_none() {
+            return all;
         }
     }
+}
+
+#[tokio::test]
+async fn subscriptions_that_no_answer_has_room_for_come_page_by_page() {
+    let mut rig = Rig::start(2);
+    let long = "x".repeat(60_000);
+    let mut expected = Vec::new();
+    for id in ["a", "b"] {
+        let client = rig.connect(id, 60).await;
+        let filters: Vec<_> = (0..15).map(|n| format!("{n:02}/{long}{}", ["", "/+"][n % 2])).collect();
+        rig.subscribe(&client, &filters.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        expected.extend(filters.into_iter().map(|filter| (Arc::from(id), filter)));
+    }
+    let longest = Arc::new(AtomicUsize::new(0));
+    let carry = Arc::new(Measured(rig.view.clone(), Arc::clone(&longest)));
+    let far = BackendView::of_others(2, Placement(vec![vec![0]; 2]), carry);
+    let of_all = SubscriptionQuery { limit: 1000, ..SubscriptionQuery::default() };
+    let of_one = SubscriptionQuery { client_id: Some("b".into()), ..of_all.clone() };
+    for view in [&rig.view, &far] {
+        assert_eq!(every_subscription(view, &of_all).await, expected);
+        assert_eq!(every_subscription(view, &of_one).await, expected[15..]);
+        assert_eq!(every_subscription(view, &SubscriptionQuery { limit: 4, ..of_all.clone() }).await, expected);
+    }
+    let longest = longest.load(Ordering::Relaxed);
+    assert!((500_000..1 << 20).contains(&longest), "{longest} bytes");
+}
+
+#[tokio::test]
+async fn subscribers_that_no_answer_has_room_for_come_page_by_page() {
+    let mut rig = Rig::start(1);
+    let long = "c".repeat(60_000);
+    let ids: Vec<String> = (0..30).map(|n| format!("{n:02}{long}")).collect();
+    for id in &ids {
+        let client = rig.connect(id, 60).await;
+        rig.subscribe(&client, &["a/+"]).await;
+    }
+    let longest = Arc::new(AtomicUsize::new(0));
+    let carry = Arc::new(Measured(rig.view.clone(), Arc::clone(&longest)));
+    let far = BackendView::of_others(1, Placement(vec![vec![0]]), carry);
+    let all = SubscriptionQuery { limit: 1000, ..SubscriptionQuery::default() };
+    let written = SubscriptionQuery { filter: Some("a/+".into()), ..all.clone() };
+    let matching = SubscriptionQuery { topic: Some("a/b".into()), ..all.clone() };
+    for query in [all, written, matching] {
+        let told = every_subscription(&far, &query).await;
+        assert!(told.iter().map(|(id, _)| &**id).eq(ids.iter().map(String::as_str)), "{} of {query:?}", told.len());
+    }
+    let query = SessionQuery { limit: 1000, ..SessionQuery::default() };
+    let sessions = far.sessions(&query).await.unwrap();
+    assert!(sessions.items.iter().all(|session| session.subscriptions == 1));
+    assert_eq!(sessions, rig.view.sessions(&query).await.unwrap());
+    let longest = longest.load(Ordering::Relaxed);
+    assert!((500_000..1 << 20).contains(&longest), "{longest} bytes");
+}
+
+#[tokio::test]
+async fn a_list_that_no_answer_has_room_for_comes_in_parts() {
     let mut rig = Rig::start(1);
     let long = "x".repeat(60_000);
     for n in 0..40 {

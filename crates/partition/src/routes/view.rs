@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::address::SessionSlot;
 use crate::command::SubscriptionOptions;
 use crate::slots::without_share;
-use crate::view::{FilterWish, SubscriptionPlace, SubscriptionView};
+use crate::view::{FilterWish, PAGE_BYTES, SubscriptionPlace, SubscriptionView};
 
 use super::index::Index;
 use super::{FilterKey, Routes};
@@ -14,16 +14,18 @@ use super::{FilterKey, Routes};
 /// Subscriptions that one step compares.
 pub(crate) const STEP: usize = 4096;
 
-/// The lowest subscriptions behind a place, by client id and filter; at most a page of them.
+/// The lowest subscriptions behind a place, by client id and filter; at most a page of them, by their number and bytes.
 pub(crate) struct Lowest<'a> {
     found: BTreeMap<(Arc<str>, Box<str>), SubscriptionOptions>,
+    /// Of what is found, as [`SubscriptionView::weight_of`] has it.
+    bytes: usize,
     after: Option<(&'a str, &'a str)>,
     limit: usize,
 }
 
 impl<'a> Lowest<'a> {
     pub(crate) fn new(after: Option<(&'a str, &'a str)>, limit: usize) -> Self {
-        Self { found: BTreeMap::new(), after, limit }
+        Self { found: BTreeMap::new(), bytes: 0, after, limit }
     }
 
     fn offer(&mut self, client_id: &Arc<str>, filter: &str, options: SubscriptionOptions) {
@@ -31,14 +33,27 @@ impl<'a> Lowest<'a> {
         if self.after.is_some_and(|after| key <= after) {
             return;
         }
-        if self.found.len() >= self.limit {
+        if self.found.len() >= self.limit || self.bytes >= PAGE_BYTES {
             let Some((last, _)) = self.found.last_key_value() else { return };
             if key >= (&*last.0, &*last.1) {
                 return;
             }
         }
-        self.found.insert((Arc::clone(client_id), filter.into()), options);
-        if self.found.len() > self.limit {
+        if self.found.insert((Arc::clone(client_id), filter.into()), options).is_none() {
+            self.bytes += SubscriptionView::weight_of(client_id, filter);
+        }
+        self.cut();
+    }
+
+    /// Leaves what fills a page. What is left out here has no place in the page of whoever keeps the lowest of several
+    /// steps by the same rule.
+    fn cut(&mut self) {
+        while let Some(((client_id, filter), _)) = self.found.last_key_value() {
+            let weight = SubscriptionView::weight_of(client_id, filter);
+            if self.found.len() <= self.limit && self.bytes - weight < PAGE_BYTES {
+                return;
+            }
+            self.bytes -= weight;
             self.found.pop_last();
         }
     }
