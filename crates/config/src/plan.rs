@@ -56,6 +56,13 @@ pub struct Host {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice(pub(crate) String);
 
+impl Notice {
+    /// One about where the resources came from, which a plan does not see.
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+}
+
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

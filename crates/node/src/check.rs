@@ -21,7 +21,9 @@ pub(crate) fn run(asked: Check) -> Result<String, Refused> {
     let host = Host { cores: host::cores(), remembered: None };
     let files = reading.sources.count();
     let plan = reading.plan(&host).1?;
-    let mut problems = certificates::problems(&plan, SystemTime::now());
+    // Whoever asks for a check expects something to be checked.
+    let mut problems = reading.sources.without_files();
+    problems.extend(certificates::problems(&plan, SystemTime::now()));
     problems.extend(access::problems(&plan));
     problems.extend(dataflows::problems(&plan, &Share::All));
     if !problems.is_empty() {
@@ -67,6 +69,23 @@ mod tests {
         fs::write(dir.path().join("c.yaml"), listener("three", "70000")).unwrap();
         let told = check(dir.path()).unwrap_err();
         assert!(told.contains("b.yaml:7") && told.contains("c.yaml:7"), "{told}");
+    }
+
+    #[test]
+    fn a_folder_with_nothing_to_check_is_a_problem() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("notes.txt"), "").unwrap();
+        let inner = dir.path().join("plant");
+        fs::create_dir(&inner).unwrap();
+        fs::write(inner.join("a.yaml"), listener("one", "1883")).unwrap();
+        let told = check(dir.path()).unwrap_err();
+        let expected = format!("folder {}: it holds no *.yaml, *.yml or *.json, ", dir.path().display());
+        assert!(told.starts_with(&expected) && told.lines().count() == 1, "{told}");
+        assert_eq!(check(&inner).unwrap(), "1 file, no problems\n");
+        // Also beside one that has something.
+        let paths = vec![inner, dir.path().to_owned()];
+        let told = run(Check { paths, broker_config_file: None }).unwrap_err().to_string();
+        assert!(told.starts_with(&expected), "{told}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use config::{Host, Input, Plan, Problem, Request};
+use config::{Host, Input, Notice, Plan, Problem, Request};
 
 use crate::sources::{Content, Signature, Sources};
 
@@ -38,8 +38,11 @@ impl Reading {
     pub(crate) fn plan(&self, host: &Host) -> (Signature, Result<Plan, Refused>) {
         let (signature, content) = self.sources.read();
         let plan = content.and_then(|content| {
-            let plan = Plan::check(&self.input(content), host);
-            plan.map_err(|problems| problems.iter().cloned().collect())
+            let checked = Plan::check(&self.input(content), host);
+            let mut plan = checked.map_err(|problems| problems.iter().cloned().collect::<Vec<_>>())?;
+            // Files may come while the process runs.
+            plan.notices.extend(self.sources.without_files().iter().map(|folder| Notice::new(folder.to_string())));
+            Ok(plan)
         });
         (signature, plan.map_err(Refused))
     }

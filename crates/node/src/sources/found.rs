@@ -57,6 +57,19 @@ impl Sources {
         found.texts.len() + usize::from(found.broker_config.is_some())
     }
 
+    /// Folders that were given and hold no resource file.
+    pub(crate) fn without_files(&self) -> Vec<Problem> {
+        let is_without = |path: &&PathBuf| {
+            let mut found = Found::default();
+            found.add_folder(path);
+            found.texts.is_empty() && found.problems.is_empty()
+        };
+        let folders = self.resources.iter().filter(|path| path.is_dir()).filter(is_without);
+        let expected = "it holds no *.yaml, *.yml or *.json, and folders in it are not looked into; give the folder \
+                        that holds the resources";
+        folders.map(|folder| problem("folder", folder, expected.to_owned())).collect()
+    }
+
     pub(super) fn find(&self) -> Found {
         let mut found = Found::default();
         for path in &self.resources {
