@@ -3,6 +3,7 @@
 use bytes::{Bytes, BytesMut};
 
 use super::frame::{Part, Violation};
+use super::live::BUFFER_BYTES;
 use super::session::{MESSAGE_COST_BYTES, StreamId};
 use crate::sabotage::takes_frames_twice;
 
@@ -22,8 +23,9 @@ pub enum Brought {
 /// of the others.
 const SHARED_BYTES: usize = 64 * 1024;
 
-/// From this length on a message is not copied: it keeps what was read with it, which is not much more.
-const WHOLE_BYTES: usize = 16 * 1024;
+/// From this length on a message is not copied where it came whole. It keeps all that it was read into as long as it
+/// lasts, which is an eighth of that at least.
+const WHOLE_BYTES: usize = BUFFER_BYTES / 8;
 
 /// What the short messages of one read are copied into, so that none of them keeps the buffer that was read.
 #[derive(Default)]

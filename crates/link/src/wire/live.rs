@@ -18,7 +18,7 @@ use super::session::{LEAST_FILL_BYTES, Session};
 const READ_BYTES: usize = 256 * 1024;
 
 /// What is read into; long messages are taken from there, without copying them.
-const BUFFER_BYTES: usize = 512 * 1024;
+pub(super) const BUFFER_BYTES: usize = 512 * 1024;
 
 /// The least space for one read.
 const LEAST_READ_BYTES: usize = 16 * 1024;

@@ -286,7 +286,7 @@ impl Session {
             match content.and_then(|frame| self.on_frame(frame, &body, &mut arrived, messages)) {
                 Ok(None) => taken += end,
                 Ok(Some((stream, piece))) => {
-                    // Where it lies: it is most of what was read.
+                    // Where it lies: copying it would cost more than what it keeps.
                     bytes.advance(taken + piece.start);
                     messages.push((stream, bytes.split_to(piece.len()).freeze()));
                     self.counters.bytes_received += (taken + piece.end) as u64;

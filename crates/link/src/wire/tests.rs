@@ -4,6 +4,7 @@ mod ends;
 mod faults;
 mod house;
 mod identities;
+mod kept;
 mod posts;
 mod questions;
 mod reports;
