@@ -2,6 +2,7 @@
 
 use partition::{Acknowledge, Command, PartitionId, Reply, Step};
 
+use crate::network::found;
 use crate::site::{Sites, Wishes};
 use crate::worker::{Client, Worker, payload};
 
@@ -94,6 +95,31 @@ async fn a_publish_that_was_only_on_its_way_is_published_again() {
     let (reply, direct) = tokio::join!(publisher.published(unlogged), subscriber.direct());
     assert_eq!(reply, Reply::Published { tag: unlogged, matched: true });
     assert_eq!(direct, "1");
+}
+
+/// It may have arrived the first time, and QoS 0 does not come twice (MQTT-4.3.1).
+#[tokio::test]
+async fn what_was_sent_at_most_once_goes_no_further_when_its_batch_comes_again_and_is_counted() {
+    let mut sites = Sites::start(Wishes::default());
+    let mut publisher = Worker::start(&sites, 1, 0, 1).await;
+    let mut subscriber = Worker::start(&sites, 2, 0, 1).await;
+    let (a, b) = (publisher.connect("a", 0).await, subscriber.connect("b", 0).await);
+    subscriber.subscribe(&b, "t").await;
+    publisher.publish_at_most_once(&a, "t", "once").await;
+    assert_eq!(subscriber.direct().await, "once");
+    sites.kill(0);
+    publisher.publish_at_most_once(&a, "t", "perhaps").await;
+    let tag = publisher.publish(&a, "t", "surely").await;
+    sites.run(0);
+    let (reply, direct) = tokio::join!(publisher.published(tag), subscriber.direct());
+    assert_eq!(reply, Reply::Published { tag, matched: true });
+    assert_eq!(direct, "surely");
+    let lanes = sites.backend(0).lanes();
+    let passed_over = || lanes().iter().map(|view| view.lost.passed_over).sum::<u64>();
+    assert_eq!(found("the figure", || Some(passed_over()).filter(|count| *count > 0)).await, 1);
+    publisher.publish_at_most_once(&a, "t", "after").await;
+    assert_eq!(subscriber.direct().await, "after");
+    assert_eq!(passed_over(), 1);
 }
 
 #[tokio::test]
