@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -189,11 +189,15 @@ fn flags_that_cannot_be_are_refused_before_anything_starts() {
         let dir = dir.display().to_string();
         errand::run(&[&["dev-cluster", "--data-dir", &dir], flags].concat())
     };
+    // Somebody whose answers would be taken for those of the first backend.
+    let somebody = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let base = (somebody.local_addr().expect("its address").port() - 9600 + 1883).to_string();
     for (flags, sentence) in [
         (&["--redundancy-factor", "4"][..], "--redundancy-factor 4: --backends names 3, and each copy needs its own"),
         (&["--partitions", "17"], "--partitions 17: "),
         (&["--base-port", "60000"], "--base-port 60000: give 1 to "),
         (&["--backends", "0"], "1..=16"),
+        (&["--base-port", &base], "(backend-0/admin): another program uses the port; choose others with --base-port"),
     ] {
         let outcome = run(flags);
         assert!(outcome.code != 0 && outcome.stderr.contains(sentence), "{flags:?}: {outcome:?}");

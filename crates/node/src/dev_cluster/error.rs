@@ -1,6 +1,7 @@
 //! Why there is no cluster to try out.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 
@@ -21,6 +22,8 @@ pub(crate) enum DevClusterError {
     BasePort { base: u16, most: u16 },
     #[error("there are not {wanted} free ports on 127.0.0.1; give --base-port")]
     NoPorts { wanted: usize },
+    #[error("cannot listen on {address} ({name}): {trouble}; choose others with --base-port PORT, 0 for any free ones")]
+    Taken { name: String, address: SocketAddr, trouble: String },
     #[error("cannot tell which program this is: {0}")]
     Program(io::Error),
     #[error("a process of the cluster would not understand its own flags: {0}")]

@@ -11,6 +11,7 @@ use identity::internal::AuthoritySettings;
 
 use super::DevClusterError;
 use super::fleet::Fleet;
+use super::free_ports::look_free;
 use super::greeting::greeting;
 use super::layout::{CLUSTER, Layout, Member};
 use crate::arguments::{Arguments, DevClusterFlags, Errand};
@@ -32,6 +33,7 @@ pub(crate) fn run(flags: DevClusterFlags) -> Result<(), StartError> {
     let held = DataDir::open(&flags.data_dir)?;
     let layout = Layout::of(&flags, held.path())?;
     let internal = checked(&layout)?;
+    look_free(layout.addresses())?;
     Logging::start(LogLevel::Info);
     let signals = Signals::catch().map_err(StartError::Thread)?;
     if internal.encryption == Encryption::Enabled {
