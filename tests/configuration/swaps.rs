@@ -78,6 +78,26 @@ fn a_broken_file_keeps_what_runs_and_is_told_until_it_is_mended() {
     still_serves(&mut client, port);
 }
 
+/// Nobody is sent away over a folder that is not mounted just then, and nothing is opened instead.
+#[test]
+fn files_that_are_gone_are_not_taken_for_a_wish() {
+    let resources = Resources::new();
+    let port = free_port();
+    resources.listener("steady", &format!("ports:\n- port: {port}\n"));
+    let broker = Broker::start(Settings::new().resources(&resources));
+    let mut client = connected(port);
+    let good = fs::read_to_string(resources.path().join("steady.yaml")).expect("the listener");
+    resources.remove("steady.yaml");
+    broker.signal(libc::SIGHUP);
+    eventually("the empty folder is rejected", || is_rejected(&broker).then_some(()));
+    still_serves(&mut client, port);
+    let told = health(&broker).to_string();
+    assert!(told.contains("it holds no *.yaml, *.yml or *.json"), "{told}");
+    resources.write("steady.yaml", &good);
+    eventually("health is well again", || (health(&broker)["status"] == "Available").then_some(()));
+    still_serves(&mut client, port);
+}
+
 #[test]
 fn health_and_log_name_file_line_and_remedy() {
     let (broker, resources, port, mut client) = served();

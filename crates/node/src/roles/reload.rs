@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use config::{Change, Host, Plan, Problem};
+use config::{Change, Host, Listener, Notice, Plan, Problem};
 
 use super::follower::Follower;
 use crate::audit::{Action, Asker};
 use crate::configuration::{Configuration, Told};
 use crate::reading::{Reading, Refused};
-use crate::sources::{Look, Watch};
+use crate::sources::{Look, Sources, Watch};
 use crate::systemd;
 
 /// How often what is on disk is looked at.
@@ -81,6 +81,10 @@ impl Reload {
         let (signature, plan) = self.reading.plan(&self.host);
         self.watch.take(signature);
         self.retry_at = None;
+        let plan = plan.and_then(|plan| match gone(running.plan(), &plan, &self.reading.sources) {
+            problems if problems.is_empty() => Ok(plan),
+            problems => Err(Refused(problems)),
+        });
         match plan {
             Ok(plan) => self.apply(plan, running, occasion),
             Err(Refused(problems)) => self.reject(problems, running, occasion),
@@ -140,6 +144,30 @@ impl Reload {
     }
 }
 
+/// What a start takes and a process that runs does not: that what it was made from is not written down any more. A folder
+/// that is not mounted just then, or a file that was emptied, would end every dataflow, and open ports to everybody.
+fn gone(running: &Plan, new: &Plan, sources: &Sources) -> Vec<Problem> {
+    let was_empty = |folder: &Problem| running.notices.contains(&Notice::new(folder.to_string()));
+    let emptied = sources.without_files().into_iter().filter(|folder| !was_empty(folder));
+    let mut problems: Vec<Problem> = emptied.collect();
+    // Those of resources have the name of theirs in front.
+    let is_written = |listener: &&Listener| listener.name.contains('/');
+    let is_new = |listener: &&Listener| !running.listeners.iter().any(|known| known.name == listener.name);
+    let instead = new.listeners.iter().filter(|listener| !is_written(listener)).filter(is_new);
+    let instead: Vec<&str> = instead.map(|listener| listener.name.as_str()).collect();
+    if !instead.is_empty() && running.listeners.iter().any(|listener| is_written(&listener)) {
+        problems.push(Problem {
+            place: "BrokerListener".to_owned(),
+            text: "none is left".to_owned(),
+            expected: format!(
+                "{} would be opened to everybody instead; keep a BrokerListener, or start anew without",
+                instead.join(", ")
+            ),
+        });
+    }
+    problems
+}
+
 fn is_nothing(change: &Change) -> bool {
     let Change { listeners_removed, listeners_added, certificates, policies, settings, waits_for_restart: _ } = change;
     listeners_removed.is_empty()
@@ -163,5 +191,51 @@ fn words(change: &Change) -> Vec<String> {
 fn tell_gone(problems: &[String]) {
     for problem in problems {
         tracing::info!(problem, "gone: the configuration as written down is in effect again");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use config::{Host, Plan, Request};
+
+    use super::gone;
+    use crate::reading::Reading;
+    use crate::sources::Sources;
+
+    const LISTENER: &str = "apiVersion: mqttbroker.iotoperations.azure.com/v1\nkind: BrokerListener\nmetadata: {name: plant}\nspec: {ports: [{port: 1884}]}\n";
+
+    fn read(folder: &Path) -> (Plan, Sources) {
+        let sources = Sources { resources: vec![folder.to_owned()], broker_config: None };
+        let reading = Reading { flags: Request::default(), sources: sources.clone() };
+        (reading.plan(&Host { cores: 2, remembered: None }).1.unwrap(), sources)
+    }
+
+    fn told(running: &Plan, folder: &Path) -> Vec<String> {
+        let (new, sources) = read(folder);
+        gone(running, &new, &sources).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_folder_that_has_lost_its_files_opens_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("plant.yaml");
+        let empty = read(dir.path()).0;
+        assert!(empty.notices[0].to_string().contains("holds no *.yaml"), "{:?}", empty.notices);
+        assert!(told(&empty, dir.path()).is_empty(), "it was so before");
+        fs::write(&file, LISTENER).unwrap();
+        assert!(told(&empty, dir.path()).is_empty(), "files have come");
+        let running = read(dir.path()).0;
+        assert!(told(&running, dir.path()).is_empty());
+        fs::remove_file(&file).unwrap();
+        let problems = told(&running, dir.path());
+        assert_eq!(problems.len(), 2, "{problems:?}");
+        assert!(problems[0].contains("it holds no *.yaml"), "{problems:?}");
+        let sentence = "BrokerListener none is left: mqtt, mqtts, ws would be opened to everybody instead; ";
+        assert!(problems[1].starts_with(sentence), "{problems:?}");
+        fs::write(&file, "# none just now\n").unwrap();
+        assert_eq!(told(&running, dir.path()), problems[1..]);
     }
 }
