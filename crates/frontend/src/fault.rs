@@ -36,7 +36,7 @@ pub(crate) enum Fault {
     ConnectDeadline,
     #[error("the client id connected again (MQTT-3.1.4-3)")]
     TakenOver,
-    #[error("more topic filters in one packet than one request may have")]
+    #[error("more topic filters, or bytes of them, in one packet than one request may have")]
     TooManyFilters,
     #[error("the answer exceeds the client's Maximum Packet Size (MQTT-3.1.2-24)")]
     AnswerTooLarge,
