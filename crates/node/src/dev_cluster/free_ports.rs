@@ -16,6 +16,10 @@ const LAST: u16 = 31_999;
 /// There are not so many.
 pub(super) fn free_ports(wanted: usize) -> Result<Vec<u16>, DevClusterError> {
     let count = LAST - FIRST + 1;
+    if wanted > usize::from(count) {
+        // Without taking every port of the machine to find that out.
+        return Err(DevClusterError::NoPorts { wanted });
+    }
     // The remainder is below the count of a u16.
     let start = (process::id().wrapping_mul(37) % u32::from(count)) as u16;
     let mut held = Vec::new();
