@@ -61,7 +61,7 @@ pub fn prometheus_port() {
     served.resources.broker(&port(0));
     served.broker.signal(libc::SIGHUP);
     eventually("the endpoint is off", || TcpStream::connect(at(second)).is_err().then_some(()));
-    assert_eq!(served.broker.listener("admin"), None);
+    eventually("it is written down no more", || served.broker.listener("admin").is_none().then_some(()));
     served.broker.client(V).quiet();
     // Off from the start, too.
     let off = Served::from(Resources::new(), Settings::new().admin_by_resources().set("--admin", "off"));

@@ -40,7 +40,7 @@ async fn lists_and_records_are_the_same_from_elsewhere() {
         let client = rig.connect_with(&format!("c{n:02}-ü"), 60 * (n % 3), (n % 4 == 0).then_some(will)).await;
         rig.subscribe(&client, &[&*format!("x/{n}"), "$share/g/x/#", "+/5"]).await;
         if n % 5 == 0 {
-            rig.close(&client);
+            rig.close(&client).await;
         }
         rig.publish(retained(&format!("x/{n}"), "kept")).await;
     }

@@ -26,7 +26,7 @@ async fn sessions_come_page_by_page_while_others_come_and_go() {
             pages += 1;
             // Beside those that stay, one that was not there when the list began.
             let visitor = rig.connect(&name((pages * 17 % (2 * SESSIONS)) | 1), 0).await;
-            rig.close(&visitor);
+            rig.close(&visitor).await;
             query.after = page.next;
             if query.after.is_none() {
                 break;

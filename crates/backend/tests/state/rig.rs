@@ -137,10 +137,17 @@ impl Rig {
         }
     }
 
-    pub fn close(&self, client: &Client) {
+    /// Until its home has heard of it.
+    pub async fn close(&self, client: &Client) {
         let close =
             Close { client_id: &client.id, epoch: client.opened.epoch, session_expiry: None, publish_will: true };
         self.send(self.slots.partition_of_client(&client.id), &[Command::Close(close)]);
+        let closed = async {
+            while self.view.session(&client.id).await.unwrap().is_some_and(|session| session.is_connected()) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(WAIT, closed).await.expect("the session is away in time");
     }
 
     /// Publishes; what the partition answers.

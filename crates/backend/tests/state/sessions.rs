@@ -24,7 +24,7 @@ async fn a_session_is_the_sum_of_what_its_partitions_hold() {
     for n in 0..12 {
         rig.publish(message(&format!("t/{n}"), "payload")).await;
     }
-    rig.close(&gone);
+    rig.close(&gone).await;
 
     let page = rig.view.sessions(&all()).await.unwrap();
     assert_eq!(page.next, None);
@@ -85,7 +85,7 @@ async fn sessions_are_found_by_prefix_kind_and_presence() {
     for n in 0..20 {
         let client = rig.connect(&format!("{}{n}", ["a", "b"][n % 2]), [0, 60][n / 10]).await;
         if n >= 15 {
-            rig.close(&client);
+            rig.close(&client).await;
         }
     }
     let ids = |query: SessionQuery| {
